@@ -1,0 +1,94 @@
+/*
+ * The words of the snapshot file: what the agent writes into the fields of
+ * profile.proto, and what readers look for. Together with profile.proto this
+ * is the whole contract between the agent and leakdiff.
+ *
+ * A snapshot
+ *   has the four sample types below, in this order, each sample one value for
+ *     each; inuse_space is the default; period_type is space/bytes; period 1
+ *     means exact;
+ *   lists the main program as its first mapping; a mapping is the executable
+ *     segment of one loaded object, so that
+ *         address - memory_start + file_offset
+ *     is the place in the file, the same in every process that runs it;
+ *   holds return address - 1 in each location (the pc itself for a frame that
+ *     a signal interrupted), leaf first, unsymbolised: no functions, no lines
+ *     and no has_* flag, with the marker frames below as the only exceptions;
+ *   labels every sample with its kind, and threads with their stack size.
+ * Two samples may share their stack when their labels differ.
+ */
+#ifndef LA_FORMAT_KEYS_H
+#define LA_FORMAT_KEYS_H
+
+#define LEAKAGENT_VERSION "0.1.0"
+
+/* Raised when a reader of the previous schema would be misled. */
+#define LA_SCHEMA 1
+
+/* Sample types in the order of Sample.value. */
+enum la_sample_type {
+	LA_ALLOC_OBJECTS,
+	LA_ALLOC_SPACE,
+	LA_INUSE_OBJECTS,
+	LA_INUSE_SPACE,
+	LA_SAMPLE_TYPES
+};
+
+#define LA_SAMPLE_TYPE_NAMES                                                   \
+	{ "alloc_objects", "alloc_space", "inuse_objects", "inuse_space" }
+#define LA_SAMPLE_TYPE_UNITS { "count", "bytes", "count", "bytes" }
+#define LA_DEFAULT_SAMPLE_TYPE "inuse_space"
+#define LA_PERIOD_TYPE "space"
+#define LA_UNIT_BYTES "bytes"
+#define LA_UNIT_COUNT "count"
+
+/* Labels. */
+#define LA_LABEL_KIND "kind"             /* string: one of the kinds below */
+#define LA_LABEL_STACK_SIZE "stack_size" /* number, bytes: kind=thread only */
+
+#define LA_KIND_HEAP "heap"
+#define LA_KIND_MMAP "mmap"
+#define LA_KIND_THREAD "thread"
+
+/*
+ * Marker frames: locations without mapping and address whose single line names
+ * a function of this name. Consecutive frames in code without any file are one
+ * [jit] frame; [truncated] is the outermost frame of a stack that was deeper
+ * than the depth limit, or that could not be unwound further.
+ */
+#define LA_FRAME_JIT "[jit]"
+#define LA_FRAME_TRUNCATED "[truncated]"
+
+/*
+ * Comments, each "key=value". Times are RFC 3339 in UTC with milliseconds,
+ * sizes are bytes, counts are decimal.
+ */
+#define LA_COMMENT_SCHEMA "schema"     /* LA_SCHEMA; always the first */
+#define LA_COMMENT_VERSION "agent"     /* LEAKAGENT_VERSION */
+#define LA_COMMENT_COMMAND "command"   /* name of the executable's file */
+#define LA_COMMENT_PID "pid"
+#define LA_COMMENT_PARENT "ppid"
+#define LA_COMMENT_HOST "host"
+#define LA_COMMENT_START "start"       /* of the process (exec or fork) */
+#define LA_COMMENT_SEQUENCE "sequence" /* 1, 2, ... within the process */
+#define LA_COMMENT_REASON "reason"     /* timer signal growth exit exec request
+                                          call:<what the program passed> */
+#define LA_COMMENT_RSS "rss_bytes"
+#define LA_COMMENT_RSS_ANON "rss_anon_bytes"
+#define LA_COMMENT_RSS_FILE "rss_file_bytes"
+#define LA_COMMENT_RSS_SHMEM "rss_shmem_bytes"
+#define LA_COMMENT_SWAP "swap_bytes"
+#define LA_COMMENT_ALLOCATOR "allocator" /* file that defines the next malloc */
+#define LA_COMMENT_SIGNAL "signal"       /* a name, off, or taken-by-host */
+#define LA_COMMENT_TRACKING "tracking"   /* on, or off since when */
+#define LA_COMMENT_AGENT_BYTES "agent_bytes" /* the agent's own memory */
+#define LA_COMMENT_DROPS "drops"             /* events it could not record */
+
+#define LA_SIGNAL_TAKEN "taken-by-host"
+
+/* <command>.<pid>.<YYYYMMDDTHHMMSSmmmZ>.<sequence>.pb.gz */
+#define LA_SNAPSHOT_SUFFIX ".pb.gz"
+/* What a snapshot is called until it is whole. */
+#define LA_TEMPORARY_SUFFIX ".tmp"
+
+#endif
