@@ -5,9 +5,11 @@ CC ?= cc
 CXX ?= c++
 PREFIX ?= /usr/local
 DESTDIR ?=
-
-WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS ?= -O2 -g
+CXXFLAGS ?= $(CFLAGS)
+
+COMMON_WARNINGS = -Wall -Wextra -Werror -Wshadow
+WARNINGS = $(COMMON_WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
 BASE_CFLAGS = -std=gnu11 $(WARNINGS) -MMD -MP -I. -I$(BUILD)/gen
 
 # The agent: only the hooked names are visible, frame pointers let a hook find
@@ -24,26 +26,42 @@ AGENT_LIBS = -l:libprotobuf-c.a -l:libinih.a -l:libz.a
 
 DIFF_LIBS = -ldw -lelf -l:libiberty.a -lprotobuf-c -lz
 
+# Test programs are built the way a host would be, not the way we are.
+PROGRAM_FLAGS = -g -O1 -pthread $(COMMON_WARNINGS) -MMD -MP -I.
+
 AGENT_SOURCES := $(wildcard agent/*.c)
 DIFF_SOURCES := $(wildcard diff/*.c)
 UNIT_SOURCES := $(wildcard tests/unit/*_test.c)
-PROGRAM_C_SOURCES := $(wildcard tests/programs/*.c)
-PROGRAM_CXX_SOURCES := $(wildcard tests/programs/*.cc)
+FUZZ_SOURCES := $(wildcard tests/fuzz/*.c)
+PROGRAM_SOURCES := $(wildcard tests/programs/*.c tests/programs/*.cc)
 
 GENERATED = $(BUILD)/gen/agent/format/profile.pb-c
 
 AGENT_OBJECTS := $(AGENT_SOURCES:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/agent/format/profile.pb-c.o
+# What unit tests may use: linking a hook would interpose the test's own malloc.
+AGENT_UNIT_OBJECTS := $(filter-out $(BUILD)/obj/agent/hooks_%.o,$(AGENT_OBJECTS))
 DIFF_OBJECTS := $(DIFF_SOURCES:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/diff/profile.pb-c.o
 DIFF_LIB_OBJECTS := $(filter-out $(BUILD)/obj/diff/main.o,$(DIFF_OBJECTS))
 
+# tests/programs/lib*.c are plugins and become shared objects.
+PROGRAMS := $(basename $(PROGRAM_SOURCES:%=$(BUILD)/%))
+PROGRAMS := $(foreach p,$(PROGRAMS),$(p)$(if $(filter lib%,$(notdir $(p))),.so))
+UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+FUZZERS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+
 .PHONY: all
-all: $(BUILD)/libleakagent.so $(BUILD)/leakdiff
+all: $(BUILD)/libleakagent.so $(BUILD)/leakdiff ## the agent and leakdiff (the default)
 
 $(BUILD)/libleakagent.so: $(AGENT_OBJECTS) agent/exports.map
 	$(CC) $(CFLAGS) $(LDFLAGS) $(AGENT_LDFLAGS) -o $@ $(AGENT_OBJECTS) $(AGENT_LIBS)
 
 $(BUILD)/leakdiff: $(DIFF_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(DIFF_OBJECTS) $(DIFF_LIBS)
+
+CONTROL_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard scripts/control/*.c))
+
+$(BUILD)/leakagent-control: $(CONTROL_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CONTROL_OBJECTS)
 
 $(GENERATED).c $(GENERATED).h &: agent/format/profile.proto
 	@mkdir -p $(BUILD)/gen
@@ -61,12 +79,126 @@ $(BUILD)/obj/agent/%.o: agent/%.c $(GENERATED).h
 	@mkdir -p $(@D)
 	$(CC) $(AGENT_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/obj/diff/%.o: diff/%.c $(GENERATED).h
+$(BUILD)/obj/%.o: %.c $(GENERATED).h
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
 
+# ---- what to type ----
+
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: demo
+demo: ## installs what is missing, builds, and shows the main job
+	scripts/install-deps build
+	@echo building
+	@$(MAKE) -s $(PARALLEL) all $(BUILD)/tests/programs/demo_server
+	@BUILD=$(BUILD) scripts/demo
+
+.PHONY: check
+check: ## installs what is missing, builds, and runs every test
+	scripts/install-deps check
+	@$(MAKE) -s $(PARALLEL) all programs unit-tests fuzzers
+	BUILD=$(BUILD) SECONDS_EACH=30 tests/run
+
+# How long, in seconds, soak runs and each fuzzer does.
+SECONDS_EACH ?= 600
+
+.PHONY: soak
+soak: all programs ## the agent under random load for SECONDS_EACH (600)
+	BUILD=$(BUILD) SECONDS_EACH=$(SECONDS_EACH) tests/run soak
+
+.PHONY: fuzz
+fuzz: all fuzzers ## each fuzzer for SECONDS_EACH (600)
+	BUILD=$(BUILD) SECONDS_EACH=$(SECONDS_EACH) tests/run fuzz
+
+.PHONY: deps
+deps: ## installs the packages that building and testing need
+	scripts/install-deps check
+
 .PHONY: clean
-clean:
+clean: ## removes what was built
 	rm -rf $(BUILD)
+
+# ---- install ----
+
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+LIBDIR = $(DESTDIR)$(PREFIX)/lib
+LIBEXECDIR = $(DESTDIR)$(PREFIX)/libexec/leakagent
+DATADIR = $(DESTDIR)$(PREFIX)/share/leakagent
+DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/leakagent
+
+.PHONY: install
+install: all ## into PREFIX (/usr/local), below DESTDIR
+	install -d $(BINDIR) $(LIBDIR) $(LIBEXECDIR) $(DATADIR) $(DOCDIR)
+	install -m 644 $(BUILD)/libleakagent.so $(LIBDIR)
+	install $(BUILD)/leakdiff scripts/leakagent $(BINDIR)
+	install $(BUILD)/leakagent-control $(LIBEXECDIR)
+	install -m 644 conf/wrappers.txt $(DATADIR)
+	install -m 644 conf/leakagent.ini $(DOCDIR)
+	@[ -n "$(DESTDIR)" ] || scripts/refresh-loader $(PREFIX)/lib
+
+.PHONY: uninstall
+uninstall: ## removes what install put there
+	rm -f $(LIBDIR)/libleakagent.so $(BINDIR)/leakdiff $(BINDIR)/leakagent \
+		$(LIBEXECDIR)/leakagent-control $(DATADIR)/wrappers.txt \
+		$(DOCDIR)/leakagent.ini
+	-rmdir --ignore-fail-on-non-empty $(LIBEXECDIR) $(DATADIR) $(DOCDIR)
+	@[ -n "$(DESTDIR)" ] || scripts/refresh-loader $(PREFIX)/lib
+
+# ---- tests ----
+
+.PHONY: programs unit-tests
+programs: $(PROGRAMS)
+unit-tests: $(UNIT_TESTS)
+
+# Compiled and linked in one step, which needs the dependency file named.
+DEPENDENCIES = -MF $@.d -MT $@
+# A program that needs more says so in a line of its own: /* build: -O2 -ldl */
+EXTRA_FLAGS = $$(sed -n 's|^/\* build: \(.*\) \*/$$|\1|p' $<)
+
+$(BUILD)/tests/programs/%.so: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) $(PROGRAM_FLAGS) $(DEPENDENCIES) -fPIC -shared -o $@ $< $(EXTRA_FLAGS)
+
+$(BUILD)/tests/programs/%: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) $(PROGRAM_FLAGS) $(DEPENDENCIES) -o $@ $< $(EXTRA_FLAGS)
+
+$(BUILD)/tests/programs/%: tests/programs/%.cc
+	@mkdir -p $(@D)
+	$(CXX) $(PROGRAM_FLAGS) $(DEPENDENCIES) -o $@ $< $(EXTRA_FLAGS)
+
+# Archives, so that a test links just what it uses.
+$(BUILD)/agent-unit.a: $(AGENT_UNIT_OBJECTS)
+$(BUILD)/diff-unit.a: $(DIFF_LIB_OBJECTS)
+$(BUILD)/%-unit.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+TEST_CC = $(CC) $(BASE_CFLAGS) $(DEPENDENCIES) -pthread $(CFLAGS) $(LDFLAGS)
+
+$(BUILD)/tests/unit/agent_%_test: tests/unit/agent_%_test.c $(BUILD)/agent-unit.a
+	@mkdir -p $(@D)
+	$(TEST_CC) -o $@ $< $(BUILD)/agent-unit.a $(AGENT_LIBS) -lcmocka
+
+$(BUILD)/tests/unit/diff_%_test: tests/unit/diff_%_test.c $(BUILD)/diff-unit.a
+	@mkdir -p $(@D)
+	$(TEST_CC) -o $@ $< $(BUILD)/diff-unit.a $(DIFF_LIBS) -lcmocka
+
+# Fuzzers take diff/ with them, compiled for coverage and with the sanitizers.
+SANITIZERS = address,undefined -fno-sanitize-recover=all
+FUZZ_BUILD = BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,$(SANITIZERS)'
+
+.PHONY: fuzzers
+fuzzers:
+	$(if $(FUZZERS),$(MAKE) $(FUZZ_BUILD) $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%))
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/diff-unit.a
+	@mkdir -p $(@D)
+	$(TEST_CC) -fsanitize=fuzzer -o $@ $< $(BUILD)/diff-unit.a $(DIFF_LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
