@@ -47,18 +47,17 @@ DIFF_LIB_OBJECTS := $(filter-out $(BUILD)/obj/diff/main.o,$(DIFF_OBJECTS))
 PROGRAMS := $(basename $(PROGRAM_SOURCES:%=$(BUILD)/%))
 PROGRAMS := $(foreach p,$(PROGRAMS),$(p)$(if $(filter lib%,$(notdir $(p))),.so))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+CONTROL_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard scripts/control/*.c))
 FUZZERS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
 .PHONY: all
-all: $(BUILD)/libleakagent.so $(BUILD)/leakdiff ## the agent and leakdiff (the default)
+all: $(BUILD)/libleakagent.so $(BUILD)/leakdiff $(BUILD)/leakagent-control ## the agent, leakdiff and leakagent's helper (the default)
 
 $(BUILD)/libleakagent.so: $(AGENT_OBJECTS) agent/exports.map
 	$(CC) $(CFLAGS) $(LDFLAGS) $(AGENT_LDFLAGS) -o $@ $(AGENT_OBJECTS) $(AGENT_LIBS)
 
 $(BUILD)/leakdiff: $(DIFF_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(DIFF_OBJECTS) $(DIFF_LIBS)
-
-CONTROL_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard scripts/control/*.c))
 
 $(BUILD)/leakagent-control: $(CONTROL_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CONTROL_OBJECTS)

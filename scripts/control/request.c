@@ -1,0 +1,132 @@
+/*
+ * The requester's side of agent/format/control_page.h. A process that is
+ * stopped, ends, or hangs is told apart, so that nobody waits in vain.
+ */
+#include "scripts/control/request.h"
+
+#include "scripts/control/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long a process that lives may take; and how often to see if it does. */
+#define PATIENCE_SECONDS 120
+#define LOOK_EVERY_MS 200
+
+static void futex_wake(uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void futex_wait(uint32_t *word, uint32_t value)
+{
+	struct timespec limit = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
+
+	syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static uint32_t post(struct la_control_page *page, enum la_verb verb)
+{
+	uint32_t number = __atomic_load_n(&page->request, __ATOMIC_RELAXED) + 1;
+
+	page->verb = verb;
+	__atomic_store_n(&page->request, number, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&page->wake, 1, __ATOMIC_RELEASE);
+	futex_wake(&page->wake);
+	return number;
+}
+
+/* Whether it is worth waiting on; says why not. */
+static bool may_answer(const struct process *process, time_t since)
+{
+	long pid = process->pid;
+	char state = process_state(process);
+
+	if (!state)
+		complain("process %ld ended before it answered", pid);
+	else if (state == 'T' || state == 't')
+		complain("process %ld is stopped: it answers once it is "
+			 "continued (kill -CONT %ld)", pid, pid);
+	else if (seconds() - since >= PATIENCE_SECONDS)
+		complain("the agent in process %ld has not answered in %d s",
+			 pid, PATIENCE_SECONDS);
+	else
+		return true;
+	return false;
+}
+
+static int wait_for_answer(const struct process *process,
+			   struct la_control_page *page, uint32_t number)
+{
+	time_t since = seconds();
+	uint32_t answered;
+
+	for (;;) {
+		answered = __atomic_load_n(&page->answered, __ATOMIC_ACQUIRE);
+		if (answered == number)
+			return 0;
+		if (!may_answer(process, since))
+			return 1;
+		futex_wait(&page->answered, answered);
+	}
+}
+
+/* One requester at a time; the one before us may be waiting. */
+static int lock_page(const struct process *process, int fd)
+{
+	time_t since = seconds();
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			complain("cannot lock the control page of process %ld:"
+				 " %s", (long)process->pid, strerror(errno));
+			return 1;
+		}
+		if (!may_answer(process, since))
+			return 1;
+		usleep(LOOK_EVERY_MS * 1000 / 10);
+	}
+	return 0;
+}
+
+int request(const struct process *process, int fd, enum la_verb verb,
+	    struct la_control_page *page)
+{
+	struct la_control_page *shared;
+	int failed;
+
+	if (lock_page(process, fd))
+		return 1;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      fd, 0);
+	if (shared == MAP_FAILED) {
+		complain("cannot map the control page of process %ld: %s",
+			 (long)process->pid, strerror(errno));
+		return 1;
+	}
+	failed = wait_for_answer(process, shared, post(shared, verb));
+	*page = *shared;
+	munmap(shared, sizeof(*shared));
+	if (!failed && page->result) {
+		complain("the agent in process %ld could not: %s",
+			 (long)process->pid, strerror(-page->result));
+		failed = 1;
+	}
+	return failed;
+}
