@@ -1,0 +1,110 @@
+"""Programs that keep books of all they allocate: every stack of a snapshot
+must agree with them, to the byte and the object."""
+
+import json
+
+from tests.support import snapshots
+from tests.support.servers import HostTest, files, program, run
+
+ALLOCATORS = ('libjemalloc.so.2', 'libtcmalloc_minimal.so.4',
+              'libmimalloc.so.2')
+REPORTS = ['parent-before-fork', 'child-at-once', 'child-later',
+           'parent-after-fork', 'parent-later']
+SITES = {'heap': ('heap_', 'new_'), 'mmap': ('',), 'thread': ('thread_',)}
+
+
+def booked(books):
+    """{(kind, frames): values} of what a ledger printed."""
+    return {(stack['kind'], tuple(stack['frames'])):
+            snapshots.Values(*stack['values']) for stack in books['stacks']}
+
+
+def recorded(snapshot, module, shape):
+    """The same of a snapshot: the stacks that begin in one of the sites.
+
+    Besides those a program has blocks of libc's and of its own start; mappings
+    are compared whatever made them.
+    """
+    found = {}
+    for kind, prefixes in SITES.items():
+        for frames, values in snapshot.stacks(module, kind).items():
+            frames = tuple(demangled(name) for name in frames)
+            if frames and frames[0].startswith(prefixes):
+                key = kind, shape(frames)
+                found[key] = found.get(key, snapshots.NOTHING) + values
+    return {key: values for key, values in found.items() if any(values)}
+
+
+def demangled(name):
+    """Good enough for a function of ledger_cxx's unnamed namespace."""
+    marker = '_ZN12_GLOBAL__N_1'
+    if name and name.startswith(marker):
+        return name[len(marker):].lstrip('0123456789').rstrip('Em')
+    return name or '?'
+
+
+def named(frames):
+    """The frames that the ledger names. Between them a compiler may or may not
+    inline its helpers, and before main there is start-up code."""
+    return frames[:1] + tuple(
+        name for name in frames[1:]
+        if name.startswith('via_') or name in ('operate', 'main', 'worker'))
+
+
+def leaf(frames):
+    return frames[:1]
+
+
+class Exactness(HostTest):
+    def check(self, name, arguments, shape, reports, **options):
+        done = run([program(name), *arguments], self.snapshots, **options)
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        written = {}
+        for path in files(self.snapshots):
+            snapshot = snapshots.load(path)
+            written[snapshot.comments['reason']] = snapshot
+        ledgers, place = [], 0
+        while place < len(done.stdout):
+            books, place = json.JSONDecoder().raw_decode(done.stdout, place)
+            ledgers.append(books)
+            place += 1
+        self.assertEqual([books['reason'] for books in ledgers], reports)
+        for books in ledgers:
+            with self.subTest(books['reason']):
+                snapshot = written['call:' + books['reason']]
+                self.assertEqual(snapshot.comments['pid'], str(books['pid']))
+                self.assertEqual(snapshot.comments['drops'], '0')
+                self.assertSame(booked(books),
+                                recorded(snapshot, program(name), shape))
+
+    def assertSame(self, expected, actual):
+        wrong = [f'{key}: {expected.get(key)} is in the books, '
+                 f'{actual.get(key)} in the snapshot'
+                 for key in sorted(set(expected) | set(actual))
+                 if expected.get(key) != actual.get(key)]
+        self.assertFalse(wrong, f'{len(wrong)} of {len(expected)} stacks '
+                         'differ:\n' + '\n'.join(wrong[:10]))
+
+    def test_libc(self):
+        for seed in (1, 2, 3):
+            with self.subTest(seed=seed):
+                self.snapshots = self.folder(f'seed-{seed}')
+                self.check('ledger', (seed, 20000), named, REPORTS)
+
+    def test_other_allocators(self):
+        for allocator in ALLOCATORS:
+            with self.subTest(allocator):
+                self.snapshots = self.folder(allocator)
+                self.check('ledger', (4, 20000, 'foreign'), through_root,
+                           REPORTS, preload_after=[allocator])
+
+    def test_operator_new(self):
+        self.check('ledger_cxx', (1, 20000), leaf, ['cxx'])
+
+    def test_operator_new_of_other_allocators(self):
+        for allocator in ALLOCATORS:
+            with self.subTest(allocator):
+                self.snapshots = self.folder(allocator)
+                self.check('ledger_cxx', (2, 20000, 'foreign'),
+                           leaf, ['cxx'],
+                           preload_after=[allocator])
