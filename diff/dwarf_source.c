@@ -1,0 +1,280 @@
+/*
+ * libdw reads DWARF; here is what makes 100,000 look-ups cheap: a map from
+ * addresses to units, and remembered names and paths. The map is made from
+ * the units themselves, as clang writes no .debug_aranges.
+ */
+#include "diff/dwarf_source.h"
+
+#include "diff/address_map.h"
+#include "diff/demangle.h"
+#include "diff/dwarf_scopes.h"
+#include "diff/source_path.h"
+#include "diff/word_map.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A range takes at least this many bytes of the file. */
+#define BYTES_PER_RANGE 3
+
+struct unit {
+	Dwarf_Die die;
+	struct dwarf_scopes scopes;
+	bool scopes_read;
+};
+
+struct dwarf_source {
+	Dwarf *dwarf;
+	struct symbol_arena *arena;
+	size_t budget; /* ranges that the file can hold */
+	struct unit *units;
+	size_t count;
+	size_t capacity;
+	struct address_map map; /* address to index of unit */
+	struct word_map names;  /* mangled to demangled; keys are libdw's */
+	struct word_map paths;  /* file name to path; the same */
+};
+
+static int add_unit(struct dwarf_source *source, const Dwarf_Die *die)
+{
+	if (source->count == source->capacity) {
+		size_t capacity = source->capacity ? source->capacity * 2 : 64;
+		struct unit *units = reallocarray(source->units, capacity,
+						  sizeof(*units));
+
+		if (!units)
+			return -ENOMEM;
+		source->units = units;
+		source->capacity = capacity;
+	}
+	source->units[source->count++] = (struct unit){ .die = *die };
+	return 0;
+}
+
+static int add_unit_ranges(struct dwarf_source *source, Dwarf_Die *die,
+			   size_t *budget)
+{
+	Dwarf_Addr base, low, high;
+	ptrdiff_t next = 0;
+
+	while (*budget && (next = dwarf_ranges(die, next, &base, &low,
+					       &high)) > 0) {
+		--*budget;
+		if (low && address_map_add(&source->map, (struct address_range){
+				   .low = low,
+				   .high = high,
+				   .value = (uint32_t)source->count - 1 }))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Returns 0, -EBADMSG when no unit can be read, or -ENOMEM. */
+static int read_units(struct dwarf_source *source)
+{
+	size_t budget = source->budget;
+	Dwarf_CU *unit = NULL;
+	Dwarf_Die die;
+	int result;
+
+	while (!(result = dwarf_get_units(source->dwarf, unit, &unit, NULL,
+					  NULL, &die, NULL))) {
+		int tag = dwarf_tag(&die);
+
+		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
+			continue;
+		if (add_unit(source, &die) ||
+		    add_unit_ranges(source, &die, &budget))
+			return -ENOMEM;
+	}
+	if (result < 0 && !source->count)
+		return -EBADMSG;
+	return address_map_build(&source->map);
+}
+
+int dwarf_source_open(struct dwarf_source **out, const struct elf_file *file,
+		      struct symbol_arena *arena)
+{
+	struct dwarf_source *source;
+	int error;
+
+	if (!file->has_dwarf)
+		return -ENODATA;
+	source = calloc(1, sizeof(*source));
+	if (!source)
+		return -ENOMEM;
+	source->arena = arena;
+	source->budget = file->size / BYTES_PER_RANGE;
+	source->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+	error = source->dwarf ? read_units(source) : -EBADMSG;
+	if (error) {
+		dwarf_source_close(source);
+		return error;
+	}
+	*out = source;
+	return 0;
+}
+
+void dwarf_source_close(struct dwarf_source *source)
+{
+	if (!source)
+		return;
+	for (size_t i = 0; i < source->count; i++)
+		dwarf_scopes_free(&source->units[i].scopes);
+	free(source->units);
+	address_map_free(&source->map);
+	word_map_free(&source->names);
+	word_map_free(&source->paths);
+	dwarf_end(source->dwarf);
+	free(source);
+}
+
+static struct unit *find_unit(struct dwarf_source *source, uint64_t address)
+{
+	uint32_t index;
+
+	if (!address_map_find(&source->map, address, &index))
+		return NULL;
+	return &source->units[index];
+}
+
+static struct dwarf_scope *find_scope(struct dwarf_source *source,
+				      struct unit *unit, uint64_t address)
+{
+	if (!unit->scopes_read) {
+		unit->scopes_read = true;
+		if (dwarf_scopes_read(&unit->scopes, &unit->die,
+				      source->budget))
+			dwarf_scopes_free(&unit->scopes);
+	}
+	return dwarf_scopes_find(&unit->scopes, address);
+}
+
+static const char *text_of(Dwarf_Die *die, unsigned int name)
+{
+	Dwarf_Attribute attribute;
+
+	return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
+}
+
+/* Returns NULL when the linkage name is not mangled. */
+static const char *demangled(struct dwarf_source *source, const char *linkage)
+{
+	static const char none[] = "";
+	const char *name = word_map_get(&source->names, (uintptr_t)linkage);
+
+	if (!name) {
+		name = demangle(source->arena, linkage);
+		if (!name)
+			name = none;
+		/* Without memory it is found out again the next time. */
+		word_map_add(&source->names, (uintptr_t)linkage, (void *)name);
+	}
+	return name == none ? NULL : name;
+}
+
+static const char *scope_name(struct dwarf_source *source,
+			      struct dwarf_scope *scope)
+{
+	const char *linkage;
+
+	if (scope->named)
+		return scope->name;
+	scope->named = true;
+	linkage = text_of(&scope->die, DW_AT_linkage_name);
+	if (!linkage)
+		linkage = text_of(&scope->die, DW_AT_MIPS_linkage_name);
+	if (linkage)
+		scope->name = demangled(source, linkage);
+	scope->linkage_named = scope->name;
+	if (!scope->name)
+		scope->name = text_of(&scope->die, DW_AT_name);
+	return scope->name;
+}
+
+/* Absolute and tidy, for a file name from a unit's file table. */
+static const char *path_of(struct dwarf_source *source, struct unit *unit,
+			   const char *name)
+{
+	const char *path;
+	Dwarf_Attribute attribute;
+
+	if (!name)
+		return NULL;
+	path = word_map_get(&source->paths, (uintptr_t)name);
+	if (path)
+		return path;
+	path = source_path(source->arena,
+			   dwarf_formstring(dwarf_attr(&unit->die,
+						       DW_AT_comp_dir,
+						       &attribute)),
+			   name);
+	if (path)
+		word_map_add(&source->paths, (uintptr_t)name, (void *)path);
+	return path;
+}
+
+static void set_line(struct dwarf_source *source, struct unit *unit,
+		     uint64_t address, struct source_frame *frame)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(&unit->die, address);
+
+	if (!line)
+		return;
+	if (dwarf_lineno(line, &frame->line))
+		frame->line = 0;
+	frame->file = path_of(source, unit, dwarf_linesrc(line, NULL, NULL));
+}
+
+/* Where an inlined function was called, which is a line of its holder. */
+static void set_call(struct dwarf_source *source, struct unit *unit,
+		     Dwarf_Die *inlined, struct source_frame *holder)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word line, index;
+	Dwarf_Files *files;
+	size_t count;
+
+	if (!dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute),
+			     &line) && line <= INT32_MAX)
+		holder->line = (int)line;
+	if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute),
+			    &index) ||
+	    dwarf_getsrcfiles(&unit->die, &files, &count) || index >= count)
+		return;
+	holder->file = path_of(source, unit,
+			       dwarf_filesrc(files, index, NULL, NULL));
+}
+
+size_t dwarf_source_find(struct dwarf_source *source, uint64_t address,
+			 struct source_frame *frames, bool *complete)
+{
+	struct unit *unit = find_unit(source, address);
+	struct dwarf_scope *scope;
+	size_t count = 0;
+
+	*complete = false;
+	if (!unit)
+		return 0;
+	frames[0] = (struct source_frame){ 0 };
+	set_line(source, unit, address, &frames[0]);
+	scope = find_scope(source, unit, address);
+	if (!scope)
+		return frames[0].file ? 1 : 0;
+	for (;;) {
+		struct source_frame *frame = &frames[count++];
+
+		frame->function = scope_name(source, scope);
+		*complete = scope->linkage_named;
+		if (!scope->inlined || scope->parent == NO_SCOPE ||
+		    count == DWARF_MAX_FRAMES)
+			break;
+		frame->inlined = true;
+		frames[count] = (struct source_frame){ 0 };
+		set_call(source, unit, &scope->die, &frames[count]);
+		scope = &unit->scopes.all[scope->parent];
+	}
+	return count;
+}
