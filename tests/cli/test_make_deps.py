@@ -1,0 +1,147 @@
+"""scripts/install-deps: what it installs, how, and what it says when it can't.
+
+Runs it against stand-ins for dpkg-query, apt-get, sudo and id, so that nothing
+on this machine changes.
+"""
+
+import os
+import re
+import subprocess
+
+from tests.support.servers import ROOT, HostTest
+
+SCRIPT = ROOT / 'scripts' / 'install-deps'
+BUILD_PACKAGE, CHECK_PACKAGE = 'libunwind-dev', 'redis-server'
+
+DPKG_QUERY = '''#!/bin/sh
+for word; do
+    case $word in
+    -* | *'{'*) ;;
+    %s) ;;
+    *) printf '%%s/installed ' "$word" ;;
+    esac
+done
+'''
+
+
+class DepsTest(HostTest):
+    def setUp(self):
+        super().setUp()
+        self.bin = self.folder('bin')
+        self.log = self.directory / 'log'
+        for name in ('sh', 'grep', 'rm', 'chmod', 'ls', 'wc', 'cat', 'true'):
+            path = next(p for p in (f'/usr/bin/{name}', f'/bin/{name}')
+                        if os.path.exists(p))
+            (self.bin / name).symlink_to(path)
+        self.stand_in('apt-get', f'echo "$DEBIAN_FRONTEND apt-get $*" '
+                      f'>>{self.log}; cat /usr/sbin/policy-rc.d '
+                      f'>{self.directory}/policy\n')
+        self.stand_in('id', 'echo 1000')
+        self.missing()
+
+    def stand_in(self, name, body):
+        path = self.bin / name
+        path.write_text(f'#!/bin/sh\n{body}\n')
+        path.chmod(0o755)
+
+    def missing(self, *packages):
+        path = self.bin / 'dpkg-query'
+        path.write_text(DPKG_QUERY % '|'.join(packages or ['none']))
+        path.chmod(0o755)
+
+    def install(self, mode):
+        done = subprocess.run([str(SCRIPT), mode], capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=60,
+                              env={'PATH': str(self.bin)})
+        installed = self.log.read_text() if self.log.exists() else ''
+        return done, installed
+
+    def test_nothing_is_missing(self):
+        for mode in ('build', 'check'):
+            done, installed = self.install(mode)
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (0, '', ''))
+            self.assertEqual(installed, '')
+
+    def test_neither_root_nor_sudo(self):
+        self.missing(BUILD_PACKAGE, CHECK_PACKAGE)
+        done, installed = self.install('check')
+        self.assertEqual((done.returncode, done.stdout, installed),
+                         (1, '', ''))
+        self.assertRegex(done.stderr, r'\A[^\n]*apt-get install [^\n]*\n\Z')
+        self.assertEqual(set(done.stderr.split()[-2:]),
+                         {BUILD_PACKAGE, CHECK_PACKAGE})
+
+    def test_building_needs_no_test_packages(self):
+        self.missing(BUILD_PACKAGE, CHECK_PACKAGE)
+        done, _ = self.install('build')
+        self.assertIn(BUILD_PACKAGE, done.stderr)
+        self.assertNotIn(CHECK_PACKAGE, done.stderr)
+
+    def test_sudo_that_needs_a_password_is_not_asked(self):
+        self.stand_in('sudo', '[ "$1" != -n ] || exit 1; exec "$@"')
+        self.missing(BUILD_PACKAGE)
+        done, installed = self.install('build')
+        self.assertEqual((done.returncode, installed), (1, ''))
+        self.assertIn(f'apt-get install --no-install-recommends '
+                      f'{BUILD_PACKAGE}', done.stderr)
+
+    def test_not_debian(self):
+        (self.bin / 'dpkg-query').unlink()
+        done, _ = self.install('build')
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr,
+                         rf'\A[^\n]*not Debian[^\n]*{BUILD_PACKAGE}[^\n]*\n\Z')
+
+    def test_wrong_usage(self):
+        done, _ = self.install('everything')
+        self.assertEqual(done.returncode, 2)
+
+    if os.geteuid() == 0:  # it writes the policy where Debian looks for it
+        POLICY = '/usr/sbin/policy-rc.d'
+
+        def as_root(self, sudo):
+            self.missing(BUILD_PACKAGE)
+            self.stand_in('id', 'echo ${ROOT_ID-1000}' if sudo else 'echo 0')
+            self.stand_in('sudo', '[ "$1" != -n ] || shift\n'
+                          'ROOT_ID=0 exec "$@"')
+            before = self.policy()
+            done, installed = self.install('build')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(
+                installed, r'noninteractive apt-get [^\n]*'
+                rf'install --no-install-recommends {BUILD_PACKAGE}\n\Z')
+            self.assertIn('exit 101', (self.directory / 'policy').read_text())
+            self.assertEqual(self.policy(), before)
+
+        def policy(self):
+            if os.path.exists(self.POLICY):
+                with open(self.POLICY) as file:
+                    return file.read()
+            return None
+
+        def test_as_root_services_stay_down(self):
+            self.as_root(sudo=False)
+
+        def test_with_sudo(self):
+            self.as_root(sudo=True)
+
+        def test_a_failing_install_is_tried_again_after_update(self):
+            self.missing(BUILD_PACKAGE)
+            self.stand_in('id', 'echo 0')
+            self.stand_in('apt-get', f'echo "$*" >>{self.log}; '
+                          f'[ "$(wc -l <{self.log})" -gt 1 ]')
+            done, installed = self.install('build')
+            verbs = re.findall(r' (update|install) ?', installed)
+            self.assertEqual(verbs[-2:], ['update', 'install'])
+            self.assertEqual(done.returncode, 0)
+
+        def test_an_install_that_fails_twice(self):
+            self.missing(BUILD_PACKAGE)
+            self.stand_in('id', 'echo 0')
+            self.stand_in('apt-get', 'exit 100')
+            before = self.policy()
+            done, _ = self.install('build')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f'could not install: {BUILD_PACKAGE}', done.stderr)
+            self.assertEqual(self.policy(), before)
