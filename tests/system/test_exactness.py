@@ -10,7 +10,7 @@ ALLOCATORS = ('libjemalloc.so.2', 'libtcmalloc_minimal.so.4',
               'libmimalloc.so.2')
 REPORTS = ['parent-before-fork', 'child-at-once', 'child-later',
            'parent-after-fork', 'parent-later']
-SITES = {'heap': ('heap_', 'new_'), 'mmap': ('',), 'thread': ('thread_',)}
+SITES = {'heap': ('heap_', 'new_', 'walk_end'), 'mmap': ('',), 'thread': ('thread_',)}
 
 
 def booked(books):
@@ -49,6 +49,11 @@ def named(frames):
     return frames[:1] + tuple(
         name for name in frames[1:]
         if name.startswith('via_') or name in ('operate', 'main', 'worker'))
+
+
+def walked(frames):
+    return tuple(name for name in frames
+                 if name.startswith('walk_') or name == 'side_root')
 
 
 def leaf(frames):
@@ -97,6 +102,9 @@ class Exactness(HostTest):
                 self.snapshots = self.folder(allocator)
                 self.check('ledger', (4, 20000, 'foreign'), through_root,
                            REPORTS, preload_after=[allocator])
+
+    def test_stacks_of_all_manners(self):
+        self.check('stack_walks', (1, 20000), walked, ['walks'])
 
     def test_operator_new(self):
         self.check('ledger_cxx', (1, 20000), leaf, ['cxx'])

@@ -1,0 +1,76 @@
+/*
+ * Allocates 12,345 bytes and ends in one of the ways there are.
+ *
+ * usage: endings return|exit|_exit|SIGNAL-NUMBER
+ *        endings exec PROGRAM [ARGUMENT...]    becomes that program, or says
+ *                                              why not and returns
+ *        endings spawn|vfork PROGRAM [ARG...]  runs it as a child, by
+ *                                              posix_spawn or vfork
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+void *endings_block;
+
+__attribute__((noinline)) static void endings_alloc(void)
+{
+	endings_block = malloc(12345);
+	if (!endings_block)
+		abort();
+}
+
+static int child_status(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static int run_child(const char *how, char **arguments)
+{
+	pid_t child;
+
+	if (!strcmp(how, "spawn")) {
+		if (posix_spawn(&child, arguments[0], NULL, NULL, arguments,
+				environ))
+			return -1;
+		return child_status(child);
+	}
+	child = vfork();
+	if (!child) {
+		execv(arguments[0], arguments);
+		_exit(127);
+	}
+	return child_status(child);
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+
+	endings_alloc();
+	if (!strcmp(how, "exit")) {
+		exit(3);
+	} else if (!strcmp(how, "_exit")) {
+		_exit(4);
+	} else if (argc > 2 && !strcmp(how, "exec")) {
+		execv(argv[2], argv + 2);
+		perror(argv[2]);
+		return 5;
+	} else if (argc > 2) {
+		printf("child's status %d\n", run_child(how, argv + 2));
+	} else if (atoi(how)) {
+		raise(atoi(how));
+		return 6;
+	}
+	return 2;
+}

@@ -1,0 +1,62 @@
+/*
+ * A host that has its own use for SIGUSR2: its handler must work as ever.
+ *
+ * usage: own_signal signal|sigaction|block-and-wait
+ * Says how often its handler ran for three signals, what sigaction tells of
+ * it, and ends when its input does.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+	handled += number == SIGUSR2;
+}
+
+static void wait_for_three(void)
+{
+	sigset_t set;
+	int number;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < 3; i++) {
+		kill(getpid(), SIGUSR2);
+		if (!sigwait(&set, &number) && number == SIGUSR2)
+			handled++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+	struct sigaction action = { .sa_handler = handle };
+	struct sigaction old;
+	char byte;
+
+	if (!strcmp(how, "signal"))
+		printf("before: %s\n",
+		       signal(SIGUSR2, handle) == SIG_DFL ? "default" : "set");
+	else if (!strcmp(how, "sigaction"))
+		printf("before: %s\n", sigaction(SIGUSR2, &action, &old) ||
+					       old.sa_handler != SIG_DFL ?
+				       "set" : "default");
+	if (!strcmp(how, "block-and-wait"))
+		wait_for_three();
+	else
+		for (int i = 0; i < 3; i++)
+			raise(SIGUSR2);
+	sigaction(SIGUSR2, NULL, &old);
+	printf("handled %d, handler %s\n", (int)handled,
+	       old.sa_handler == handle ? "ours" : "not ours");
+	fflush(stdout);
+	while (read(0, &byte, 1) == 1)
+		;
+	return 0;
+}

@@ -1,0 +1,223 @@
+"""What the agent does in hosts of all manners, and that they do not notice:
+each runs without it and with it, and must print the same and end the same."""
+
+import os
+import pathlib
+import signal
+
+from tests.support import snapshots
+from tests.support.servers import (HostTest, files, leakdiff_json, program,
+                                   run)
+
+
+def reasons(paths):
+    return [snapshots.load(path).comments['reason'] for path in paths]
+
+
+class Host(HostTest):
+    def live(self, function, snapshot):
+        values = snapshot.through(function, 'heap')
+        return values.inuse_objects, values.inuse_space
+
+
+class Endings(Host):
+    def reasons_after(self, *arguments, command='endings', **options):
+        self.run_both([program('endings'), *arguments], **options)
+        return reasons(files(self.snapshots, command=command))
+
+    def test_return_from_main(self):
+        self.assertEqual(self.reasons_after('return'), ['exit'])
+        self.assertEqual(self.live('endings_alloc', self.only_snapshot()),
+                         (1, 12345))
+
+    def test_exit(self):
+        self.assertEqual(self.reasons_after('exit'), ['exit'])
+
+    def test_exit_off(self):
+        self.assertEqual(self.reasons_after('exit', exit='off'), [])
+
+    def test_exit_on_leaves_the_others_alone(self):
+        self.assertEqual(self.reasons_after('_exit'), [])
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            self.assertEqual(self.reasons_after(int(number)), [])
+
+    def test_exit_always(self):
+        for ending in ('return', 'exit', '_exit', int(signal.SIGTERM),
+                       int(signal.SIGINT), int(signal.SIGHUP)):
+            with self.subTest(ending):
+                self.snapshots = self.folder(f'ending-{ending}')
+                self.assertEqual(self.reasons_after(ending, exit='always'),
+                                 ['exit'])
+                self.assertEqual(
+                    self.live('endings_alloc', self.only_snapshot()),
+                    (1, 12345))
+
+    def test_deadly_signals_still_kill(self):
+        self.assertEqual(
+            self.reasons_after(int(signal.SIGSEGV), exit='always'), [])
+
+    def test_exec(self):
+        self.run_both([program('endings'), 'exec', program('puppet')])
+        first, second = files(self.snapshots)
+        self.assertEqual(reasons([first, second]), ['exec', 'exit'])
+        first, second = snapshots.load(first), snapshots.load(second)
+        self.assertEqual(first.comments['pid'], second.comments['pid'])
+        self.assertEqual(second.comments['command'], 'puppet')
+        self.assertEqual(self.live('endings_alloc', first), (1, 12345))
+        self.assertEqual(self.live('endings_alloc', second), (0, 0))
+
+    def test_exec_with_exit_off(self):
+        self.run_both([program('endings'), 'exec', '/bin/true'], exit='off')
+        self.assertEqual(files(self.snapshots), [])
+
+    def test_failing_exec(self):
+        self.run_both([program('endings'), 'exec', '/no/such/program'])
+        last = snapshots.load(files(self.snapshots)[-1])
+        self.assertEqual(last.comments['reason'], 'exit')
+        self.assertEqual(self.live('endings_alloc', last), (1, 12345))
+
+    def test_spawned_children(self):
+        for how in ('spawn', 'vfork'):
+            with self.subTest(how):
+                self.snapshots = self.folder(how)
+                self.assertEqual(
+                    self.reasons_after(how, program('puppet'),
+                                       command='puppet'), ['exit'])
+                self.assertEqual(
+                    reasons(files(self.snapshots, command='endings')),
+                    ['exit'])
+
+
+class Processes(Host):
+    def test_children_write_under_their_own_pid(self):
+        self.run_both([program('forks'), 20])
+        found = [snapshots.load(path) for path in files(self.snapshots)]
+        self.assertEqual(len(found), 21)
+        self.assertEqual(len({s.comments['pid'] for s in found}), 21)
+        for snapshot in found:
+            name = snapshots.NAME.fullmatch(pathlib.Path(snapshot.path).name)
+            self.assertEqual(name['pid'], snapshot.comments['pid'])
+        kept = sorted(self.live('forks_keep', snapshot) for snapshot in found)
+        self.assertEqual(kept, [(n, 1000 * n) for n in range(1, 21)] +
+                         [(100, 100000)])
+        parents = {s.comments['ppid'] for s in found
+                   if self.live('forks_keep', s)[0] != 100}
+        self.assertEqual(parents, {s.comments['pid'] for s in found
+                                   if self.live('forks_keep', s)[0] == 100})
+
+    def test_nothing_allocated(self):
+        self.run_both([program('silent')])
+        snapshot = self.only_snapshot()
+        self.assertEqual(snapshot.total('mmap'), snapshots.NOTHING)
+        self.assertEqual(snapshot.total('thread'), snapshots.NOTHING)
+        self.assertEqual(snapshot.total('heap').inuse_space, 0)
+        self.assertEqual(snapshot.mappings[0].file, program('silent'))
+
+    def test_habits_of_hosts(self):
+        self.run_both([program('habits')])
+        found = files(self.snapshots, command='habits')
+        self.assertEqual(reasons(found), ['call:one', 'call:two', 'exit'])
+
+    def test_comments(self):
+        done = run([program('puppet')], self.snapshots,
+                   stdin='map 40960000\nalloc 1000000\n')
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        comments = self.only_snapshot().comments
+        self.assertEqual(comments['host'], os.uname().nodename)
+        self.assertEqual(comments['ppid'], str(os.getpid()))
+        self.assertEqual(comments['signal'], 'USR2')
+        self.assertEqual(comments['sequence'], '1')
+        self.assertIn('libc.so.6', comments['allocator'])
+        self.assertGreater(int(comments['rss_bytes']), 1000000)
+        self.assertGreater(int(comments['agent_bytes']), 0)
+        self.assertRegex(comments['start'],
+                         r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
+
+    def test_files_are_private(self):
+        run([program('silent')], self.snapshots)
+        path, = files(self.snapshots)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertEqual([entry.name for entry in self.snapshots.iterdir()],
+                         [path.name])
+
+    def test_mappings_of_odd_sizes(self):
+        done = run([program('puppet')], self.snapshots, stdin='map 10000\n')
+        self.assertEqual(done.status, 0)
+        values = self.only_snapshot().total('mmap')
+        self.assertEqual(values.inuse_objects, 1)
+        self.assertIn(values.inuse_space, (10000, 12288))
+
+
+class Frames(Host):
+    def stack_through(self, function, snapshot=None):
+        """The stack of the one sample with that function, leaf first."""
+        snapshot = snapshot or self.only_snapshot()
+        stack, = [sample.stack for sample in snapshot.samples
+                  if any(f.function == function for f in sample.stack)]
+        return [frame.function for frame in stack]
+
+    def test_the_agent_does_not_appear(self):
+        self.run_both([program('endings'), 'return'])
+        stack = self.stack_through('endings_alloc')
+        self.assertEqual(stack[:2], ['endings_alloc', 'main'])
+        for mapping in self.only_snapshot().mappings:
+            self.assertNotIn('libleakagent', mapping.file)
+
+    def test_lines(self):
+        self.run_both([program('endings'), 'return'])
+        report = leakdiff_json(files(self.snapshots)[0])
+        row, = [row for row in report['rows']
+                if row['callsite']['function'] == 'endings_alloc']
+        self.assertEqual((row['after_bytes'], row['after_objects']),
+                         (12345, 1))
+        source = pathlib.Path(row['callsite']['file'])
+        self.assertEqual(source.name, 'endings.c')
+        line = source.read_text().splitlines()[row['callsite']['line'] - 1]
+        self.assertIn('malloc(12345)', line)
+
+    def test_depth(self):
+        # main, descend 1 + FRAMES times, depth_leaf; libc's start-up below.
+        for frames, depth, truncated in ((10, 64, False), (200, 64, True),
+                                         (200, 256, False), (300, 256, True),
+                                         (5, 1, True)):
+            with self.subTest(frames=frames, depth=depth):
+                self.snapshots = self.folder(f'{frames}-{depth}')
+                self.run_both([program('depth'), frames], depth=depth)
+                stack = self.stack_through('depth_leaf')
+                kept = [name for name in stack if name != '[truncated]']
+                self.assertEqual(stack[-1] == '[truncated]', truncated)
+                self.assertEqual(stack.count('[truncated]'), truncated)
+                if truncated:
+                    self.assertEqual(len(kept), depth)
+                    self.assertEqual(kept, (['depth_leaf'] +
+                                            ['descend'] * depth)[:depth])
+                else:
+                    self.assertEqual(kept.count('descend'), frames + 1)
+                    self.assertIn('main', kept)
+
+    def test_an_interrupted_frame_keeps_its_pc(self):
+        self.run_both([program('interrupted')])
+        stack = self.stack_through('handle')
+        self.assertIn('interrupted_here', stack)
+        self.assertNotIn('function_before', stack)
+        self.assertEqual(stack[stack.index('interrupted_here') + 1], 'main')
+
+    def test_code_without_a_file(self):
+        self.run_both([program('jit')])
+        stack = self.stack_through('allocate')
+        self.assertEqual(stack[:2], ['allocate', '[jit]'])
+        self.assertEqual(stack.count('[jit]'), 1)
+
+    def test_plugins_at_one_address(self):
+        done = self.run_both([program('plugins'), program('libplugin_one.so'),
+                              program('libplugin_two.so')])
+        self.assertEqual(done.stdout, 'same address\n')
+        last = snapshots.load(files(self.snapshots)[-1])
+        self.assertEqual(self.live('plugin_one_alloc', last),
+                         (2, 1001 + 3003))
+        self.assertEqual(self.live('plugin_two_alloc', last), (1, 2002))
+        report = leakdiff_json(last.path)
+        rows = {row['callsite']['function']: row['after_bytes']
+                for row in report['rows']}
+        self.assertEqual(rows['plugin_one_alloc'], 1001 + 3003)
+        self.assertEqual(rows['plugin_two_alloc'], 2002)
