@@ -114,6 +114,14 @@ soak: all programs ## the agent under random load for SECONDS_EACH (600)
 fuzz: all fuzzers ## each fuzzer for SECONDS_EACH (600)
 	BUILD=$(BUILD) SECONDS_EACH=$(SECONDS_EACH) tests/run fuzz
 
+LINTED = $(AGENT_SOURCES) $(DIFF_SOURCES) $(wildcard scripts/control/*.c)
+LINT_FLAGS = $(filter-out -MMD -MP,$(BASE_CFLAGS)) -ftls-model=initial-exec
+
+.PHONY: lint
+lint: $(GENERATED).h ## clang-tidy: no findings
+	printf '%s\n' $(LINTED) | xargs -n 1 -P $$(nproc) sh -c \
+		'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>/dev/null'
+
 .PHONY: deps
 deps: ## installs the packages that building and testing need
 	scripts/install-deps check
