@@ -136,13 +136,19 @@ static void try_build_id(struct search *search, const char *root,
 		    folder, id, id + 2);
 }
 
+/* A folder may be such a store, or the root of an unpacked package. */
+static void try_stores(struct search *search, const char *dir)
+{
+	try_build_id(search, dir, "");
+	try_build_id(search, dir, SYSTEM_DEBUG);
+}
+
 static void try_symbol_dir(struct search *search, const char *dir)
 {
 	const char *slash = strrchr(search->path, '/');
 	const char *name = slash ? slash + 1 : search->path;
 
-	try_build_id(search, dir, "");
-	try_build_id(search, dir, SYSTEM_DEBUG);
+	try_stores(search, dir);
 	if (slash) {
 		consider_at(search, PROOF_USER, 0, "%s%s", dir, search->path);
 		consider_at(search, PROOF_USER, 0, "%s%s.debug", dir,
@@ -202,6 +208,36 @@ static void try_everywhere(struct search *search)
 	try_debug_link(search);
 }
 
+/*
+ * What dwz moved out of several debug files of a package lies in the same
+ * stores, or where the debug file says as seen from itself.
+ */
+static void find_alternate(struct search *search)
+{
+	const struct symbolizer_options *options = search->options;
+	const char *root = options->sysroot ? options->sysroot : "";
+	struct elf_file *debug = search->files->debug;
+	struct debug_files found = { 0 };
+	struct search shared = { .options = options, .files = &found };
+	const char *name = elf_file_alternate(debug, shared.build_id);
+	int folder;
+
+	if (!name || !*shared.build_id)
+		return;
+	for (size_t i = 0; options->symbol_dirs && options->symbol_dirs[i]; i++)
+		try_stores(&shared, options->symbol_dirs[i]);
+	folder = (int)(strrchr(debug->path, '/') - debug->path);
+	if (*name == '/')
+		consider_at(&shared, PROOF_NONE, 0, "%s%s", root, name);
+	else
+		consider_at(&shared, PROOF_NONE, 0, "%.*s/%s", folder,
+			    debug->path, name);
+	try_build_id(&shared, root, SYSTEM_DEBUG);
+	search->files->alternate = found.debug;
+	if (found.image != found.debug)
+		elf_file_close(found.image);
+}
+
 /* Code that comes from no file: [vdso], [jit], "". */
 static bool names_a_file(const char *path)
 {
@@ -236,6 +272,8 @@ enum module_state debug_files_find(struct debug_files *files,
 		return MODULE_NOT_FOUND;
 	try_everywhere(&search);
 	free(search.path);
+	if (files->debug)
+		find_alternate(&search);
 	if (files->image || files->debug)
 		return MODULE_FULL;
 	if (search.other_build)
@@ -248,5 +286,6 @@ void debug_files_release(struct debug_files *files)
 	if (files->debug != files->image)
 		elf_file_close(files->debug);
 	elf_file_close(files->image);
+	elf_file_close(files->alternate);
 	*files = (struct debug_files){ 0 };
 }

@@ -8,10 +8,11 @@
 #include "diff/elf_file.h"
 #include "diff/symbolize.h"
 
-/* Either may be NULL, and both may be the same. */
+/* Each may be NULL, and the first two may be the same. */
 struct debug_files {
 	struct elf_file *image; /* has the program's own program headers */
 	struct elf_file *debug; /* has the best symbols there are */
+	struct elf_file *alternate; /* has what `debug` shares with others' */
 };
 
 /*

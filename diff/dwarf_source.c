@@ -8,6 +8,7 @@
 #include "diff/address_map.h"
 #include "diff/demangle.h"
 #include "diff/dwarf_scopes.h"
+#include "diff/dwarf_split.h"
 #include "diff/source_path.h"
 #include "diff/word_map.h"
 
@@ -20,13 +21,16 @@
 #define BYTES_PER_RANGE 3
 
 struct unit {
-	Dwarf_Die die;
+	Dwarf_Die die;  /* has the lines */
+	Dwarf_Die tree; /* has the functions: `die`, or the split unit's */
 	struct dwarf_scopes scopes;
-	bool scopes_read;
+	bool scopes_read; /* and `tree` is set */
 };
 
 struct dwarf_source {
+	const struct elf_file *file;
 	Dwarf *dwarf;
+	Dwarf *alternate; /* shared by several programs' debug files, or NULL */
 	struct symbol_arena *arena;
 	size_t budget; /* ranges that the file can hold */
 	struct unit *units;
@@ -94,7 +98,23 @@ static int read_units(struct dwarf_source *source)
 	return address_map_build(&source->map);
 }
 
+static int begin(struct dwarf_source *source, const struct elf_file *alternate)
+{
+	if (!alternate && !dwarf_split_may_share(source->file))
+		return -EBADMSG;
+	source->dwarf = dwarf_begin_elf(source->file->elf, DWARF_C_READ, NULL);
+	if (!source->dwarf)
+		return -EBADMSG;
+	if (alternate)
+		source->alternate = dwarf_begin_elf(alternate->elf,
+						    DWARF_C_READ, NULL);
+	if (source->alternate)
+		dwarf_setalt(source->dwarf, source->alternate);
+	return read_units(source);
+}
+
 int dwarf_source_open(struct dwarf_source **out, const struct elf_file *file,
+		      const struct elf_file *alternate,
 		      struct symbol_arena *arena)
 {
 	struct dwarf_source *source;
@@ -105,10 +125,10 @@ int dwarf_source_open(struct dwarf_source **out, const struct elf_file *file,
 	source = calloc(1, sizeof(*source));
 	if (!source)
 		return -ENOMEM;
+	source->file = file;
 	source->arena = arena;
 	source->budget = file->size / BYTES_PER_RANGE;
-	source->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
-	error = source->dwarf ? read_units(source) : -EBADMSG;
+	error = begin(source, alternate);
 	if (error) {
 		dwarf_source_close(source);
 		return error;
@@ -128,6 +148,7 @@ void dwarf_source_close(struct dwarf_source *source)
 	word_map_free(&source->names);
 	word_map_free(&source->paths);
 	dwarf_end(source->dwarf);
+	dwarf_end(source->alternate);
 	free(source);
 }
 
@@ -145,7 +166,8 @@ static struct dwarf_scope *find_scope(struct dwarf_source *source,
 {
 	if (!unit->scopes_read) {
 		unit->scopes_read = true;
-		if (dwarf_scopes_read(&unit->scopes, &unit->die,
+		dwarf_split_tree(source->file, &unit->die, &unit->tree);
+		if (dwarf_scopes_read(&unit->scopes, &unit->tree,
 				      source->budget))
 			dwarf_scopes_free(&unit->scopes);
 	}
@@ -242,7 +264,7 @@ static void set_call(struct dwarf_source *source, struct unit *unit,
 		holder->line = (int)line;
 	if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute),
 			    &index) ||
-	    dwarf_getsrcfiles(&unit->die, &files, &count) || index >= count)
+	    dwarf_getsrcfiles(&unit->tree, &files, &count) || index >= count)
 		return;
 	holder->file = path_of(source, unit,
 			       dwarf_filesrc(files, index, NULL, NULL));

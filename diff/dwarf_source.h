@@ -13,11 +13,14 @@
 struct dwarf_source;
 
 /*
- * Both arguments outlive the source. Returns 0; -ENODATA when the file has no
+ * `alternate` is the file that dwz moved shared parts to, or NULL. All
+ * arguments outlive the source. Returns 0; -ENODATA when the file has no
  * debug information, -EBADMSG when that is broken, -ENOMEM.
  */
 int dwarf_source_open(struct dwarf_source **source,
-		      const struct elf_file *file, struct symbol_arena *arena);
+		      const struct elf_file *file,
+		      const struct elf_file *alternate,
+		      struct symbol_arena *arena);
 void dwarf_source_close(struct dwarf_source *source);
 
 /* More functions than this, inlined into one another, lose the outermost. */

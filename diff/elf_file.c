@@ -39,16 +39,29 @@ static int open_regular(const char *path, struct stat *status)
 	return fd;
 }
 
+bool elf_file_may_open(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) || S_ISREG(status.st_mode);
+}
+
+static void print_build_id(char text[BUILD_ID_TEXT], const void *bytes,
+			   ssize_t length)
+{
+	*text = '\0';
+	if (length <= 0 || length * 2 >= BUILD_ID_TEXT)
+		return;
+	for (ssize_t i = 0; i < length; i++)
+		sprintf(text + 2 * i, "%02x", ((const unsigned char *)bytes)[i]);
+}
+
 static void read_build_id(struct elf_file *file)
 {
 	const void *bytes;
 	ssize_t length = dwelf_elf_gnu_build_id(file->elf, &bytes);
 
-	if (length <= 0 || (size_t)length * 2 >= sizeof(file->build_id))
-		return;
-	for (ssize_t i = 0; i < length; i++)
-		sprintf(file->build_id + 2 * i, "%02x",
-			((const unsigned char *)bytes)[i]);
+	print_build_id(file->build_id, bytes, length);
 }
 
 /* Adds what a section expands to; 0 where that cannot be told. */
@@ -118,8 +131,11 @@ static bool examine(struct elf_file *file)
 	size_t index = 0;
 
 	if (elf_kind(file->elf) != ELF_K_ELF ||
-	    !gelf_getehdr(file->elf, &header) ||
-	    (header.e_type != ET_EXEC && header.e_type != ET_DYN))
+	    !gelf_getehdr(file->elf, &header))
+		return false;
+	/* dwz writes relocatable files, which hold no code. */
+	if (header.e_type != ET_EXEC && header.e_type != ET_DYN &&
+	    header.e_type != ET_REL)
 		return false;
 	if (!read_sections(file))
 		return false;
@@ -252,4 +268,22 @@ Elf_Scn *elf_file_section(const struct elf_file *file, const char *wanted)
 			return section;
 	}
 	return NULL;
+}
+
+const char *elf_file_alternate(const struct elf_file *file,
+			       char build_id[BUILD_ID_TEXT])
+{
+	Elf_Scn *section = elf_file_section(file, ".gnu_debugaltlink");
+	Elf_Data *data = section ? elf_rawdata(section, NULL) : NULL;
+	const char *name = data ? data->d_buf : NULL;
+	size_t length;
+
+	if (!name)
+		return NULL;
+	length = strnlen(name, data->d_size);
+	if (!length || length == data->d_size)
+		return NULL;
+	print_build_id(build_id, name + length + 1,
+		       (ssize_t)(data->d_size - length - 1));
+	return name;
 }

@@ -33,6 +33,9 @@ struct elf_file {
  * *file.
  */
 int elf_file_open(struct elf_file **file, const char *path);
+/* Whether there is a regular file at this path, or nothing at all. */
+bool elf_file_may_open(const char *path);
+
 void elf_file_close(struct elf_file *file);
 
 /*
@@ -45,6 +48,13 @@ bool elf_file_address(const struct elf_file *file, uint64_t offset,
 
 /* Whether the file's contents match a .gnu_debuglink's checksum. */
 bool elf_file_has_crc(const struct elf_file *file, uint32_t crc);
+
+/*
+ * The name in .gnu_debugaltlink, which stays the file's, with its build id;
+ * NULL when there is none.
+ */
+const char *elf_file_alternate(const struct elf_file *file,
+			       char build_id[BUILD_ID_TEXT]);
 
 /* The section of this name that has contents, or NULL. */
 Elf_Scn *elf_file_section(const struct elf_file *file, const char *name);

@@ -151,6 +151,7 @@ static void open_sources(struct symbol_module *module)
 	struct debug_files *files = &module->files;
 	int error = files->debug ? dwarf_source_open(&module->dwarf,
 						     files->debug,
+						     files->alternate,
 						     &module->arena)
 				 : -ENODATA;
 
