@@ -36,13 +36,14 @@ def program(name):
     return str(PROGRAMS / name)
 
 
-def environment(directory=None, preload_after=(), extra=None, **options):
+def environment(directory=None, preload_after=(), extra=None, agent=AGENT,
+                **options):
     """For a host: with the agent writing into directory, or without it."""
     result = {key: value for key, value in os.environ.items()
               if not key.startswith('LEAKAGENT_') and key != 'LD_PRELOAD'}
     preload = list(preload_after)
     if directory is not None:
-        preload.insert(0, str(AGENT))
+        preload.insert(0, str(agent))
         settings = {'conf': ROOT / 'conf' / 'leakagent.ini', 'dir': directory,
                     'interval': 0, **options}
         result.update({f'LEAKAGENT_{key.upper()}': str(value)
@@ -126,17 +127,28 @@ def leakdiff_json(*arguments):
     return json.loads(done.stdout)
 
 
+def leakagent(*arguments):
+    """What scripts/leakagent prints; it must succeed."""
+    done = subprocess.run([str(ROOT / 'scripts' / 'leakagent'),
+                           *map(str, arguments)], text=True,
+                          capture_output=True, timeout=DEADLINE)
+    if done.returncode or done.stderr:
+        raise AssertionError(f'leakagent {arguments}: {done}')
+    return done.stdout
+
+
 class Server:
     """A program that runs until it is told to end; use as `with`."""
 
-    def __init__(self, command, directory=None, cwd=None, port=None, **options):
+    def __init__(self, command, directory=None, cwd=None, port=None, user=None,
+                 **options):
         self.directory = directory
         self.port = port
         self.output = tempfile.TemporaryFile('w+', errors='replace')
         self.errors = tempfile.TemporaryFile('w+', errors='replace')
         self.process = subprocess.Popen(
             [str(word) for word in command], cwd=cwd, stdin=subprocess.PIPE,
-            stdout=self.output, stderr=self.errors, text=True,
+            stdout=self.output, stderr=self.errors, text=True, user=user,
             env=environment(directory, **options), start_new_session=True)
         self.pid = self.process.pid
 
@@ -179,7 +191,10 @@ class Server:
         self.process.stdin.flush()
 
     def snapshot(self, pid=None):
-        """Asks by signal; the new file of that process."""
+        """Asks by signal; the new file of that process. Without an agent there
+        is none, and None is returned, so that both can be driven alike."""
+        if self.directory is None:
+            return None
         pid = pid or self.pid
         before = set(files(self.directory, pid))
         os.kill(pid, signal.SIGUSR2)
@@ -187,6 +202,12 @@ class Server:
             lambda: next((path for path in files(self.directory, pid)
                           if path not in before), None),
             f'a snapshot of {pid}')
+
+    def request(self, pid=None):
+        """As snapshot(), for hosts that have another use for the signal."""
+        if self.directory is None:
+            return None
+        return leakagent('snapshot', pid or self.pid).strip()
 
     def stop(self, number=signal.SIGTERM):
         """Signals it unless number is None, and waits for its end."""
@@ -220,6 +241,16 @@ class HostTest(unittest.TestCase):
         watched = run(command, self.snapshots, **options)
         self.assertEqual(plain, watched)
         return watched
+
+    def assertSameRun(self, session):
+        """session(directory) runs a host and returns a Result. Numbers in what
+        it printed are not compared: they are times, pids and ports."""
+        def scrubbed(result):
+            return Result(result.status, *(re.sub(r'\d+', '0', text)
+                                           for text in result[1:]))
+        plain = session(None)
+        watched = session(self.snapshots)
+        self.assertEqual(scrubbed(plain), scrubbed(watched))
 
     def only_snapshot(self, **which):
         found = files(self.snapshots, **which)

@@ -3,10 +3,9 @@ what becomes of the files: retention and limits."""
 
 import os
 import signal
-import subprocess
 
 from tests.support import snapshots
-from tests.support.servers import (ROOT, HostTest, Server, files, program,
+from tests.support.servers import (HostTest, Server, files, leakagent, program,
                                    run)
 
 
@@ -136,17 +135,10 @@ class Growth(HostTest):
 
 
 class Requests(HostTest):
-    def leakagent(self, *arguments):
-        done = subprocess.run([ROOT / 'scripts' / 'leakagent',
-                               *map(str, arguments)], text=True,
-                              capture_output=True, timeout=60)
-        self.assertEqual((done.returncode, done.stderr), (0, ''))
-        return done.stdout
-
     def test_snapshot_without_a_signal(self):
         with Puppet(self.snapshots, signal='off') as host:
             host.obey('alloc 54321')
-            path = self.leakagent('snapshot', host.pid).strip()
+            path = leakagent('snapshot', host.pid).strip()
             snapshot = snapshots.load(path)
             self.assertEqual(snapshot.comments['reason'], 'request')
             self.assertEqual(snapshot.through('puppet_alloc').inuse_space,
@@ -157,12 +149,12 @@ class Requests(HostTest):
     def test_off_and_on(self):
         with Puppet(self.snapshots) as host:
             host.obey('alloc 1000')
-            self.leakagent('off', host.pid)
+            leakagent('off', host.pid)
             host.obey('alloc 20000')
-            off = snapshots.load(self.leakagent('snapshot', host.pid).strip())
-            self.leakagent('on', host.pid)
+            off = snapshots.load(leakagent('snapshot', host.pid).strip())
+            leakagent('on', host.pid)
             host.obey('alloc 300000')
-            on = snapshots.load(self.leakagent('snapshot', host.pid).strip())
+            on = snapshots.load(leakagent('snapshot', host.pid).strip())
             host.obey('free')
             done = host.finish()
         self.assertEqual((done.status, done.stderr), (0, ''))
@@ -178,12 +170,12 @@ class Requests(HostTest):
                     self.snapshots) as host:
             host.wait_output('handled 3')
             self.assertIn('taken-by-host',
-                          self.leakagent('status', host.pid))
+                          leakagent('status', host.pid))
 
     def test_list(self):
         with Puppet(self.snapshots) as host:
             host.obey('alloc 1')
-            self.assertRegex(self.leakagent('list'),
+            self.assertRegex(leakagent('list'),
                              rf'(?m)^\s*{host.pid}\b.*puppet')
 
 
