@@ -29,7 +29,8 @@ class DepsTest(HostTest):
         super().setUp()
         self.bin = self.folder('bin')
         self.log = self.directory / 'log'
-        for name in ('sh', 'grep', 'rm', 'chmod', 'ls', 'wc', 'cat', 'true'):
+        for name in ('sh', 'grep', 'rm', 'chmod', 'ls', 'wc', 'cat', 'true',
+                     'mktemp'):
             path = next(p for p in (f'/usr/bin/{name}', f'/bin/{name}')
                         if os.path.exists(p))
             (self.bin / name).symlink_to(path)
@@ -139,9 +140,10 @@ class DepsTest(HostTest):
         def test_an_install_that_fails_twice(self):
             self.missing(BUILD_PACKAGE)
             self.stand_in('id', 'echo 0')
-            self.stand_in('apt-get', 'exit 100')
+            self.stand_in('apt-get', 'echo no such package; exit 100')
             before = self.policy()
             done, _ = self.install('build')
             self.assertEqual(done.returncode, 1)
+            self.assertIn('no such package', done.stderr)
             self.assertIn(f'could not install: {BUILD_PACKAGE}', done.stderr)
             self.assertEqual(self.policy(), before)

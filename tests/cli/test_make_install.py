@@ -8,7 +8,7 @@ from tests.support.servers import BUILD, DEADLINE, ROOT, HostTest
 
 INSTALLED = {
     'bin/leakagent', 'bin/leakdiff', 'lib/libleakagent.so',
-    'libexec/leakagent/leakagent-control', 'share/leakagent/wrappers.txt',
+    'libexec/leakagent/leakagent-control', 'share/leakagent/leakdiff-wrappers.conf',
     'share/doc/leakagent/leakagent.ini',
 }
 
