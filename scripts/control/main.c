@@ -47,6 +47,10 @@ static void explain_no_page(const struct process *process, int error)
 		complain("process %ld (%s) carries the agent, but it is not "
 			 "active there: its options exclude it, or it is "
 			 "starting", (long)process->pid, name);
+	else if (error == -EPROTO)
+		complain("the agent in process %ld (%s) is starting, or of "
+			 "another version: try again, or use its leakagent",
+			 (long)process->pid, name);
 	else if (error == -ENOENT)
 		complain("process %ld (%s) does not carry the agent: start it "
 			 "with leakagent run", (long)process->pid, name);
@@ -55,48 +59,41 @@ static void explain_no_page(const struct process *process, int error)
 			 "%s", (long)process->pid, name, strerror(-error));
 }
 
-static int show_one(const struct process *process, int fd)
+static int show_one(const struct process *process, int fd,
+		    struct la_control_page *page)
 {
-	struct la_control_page page;
-	int error = page_copy(fd, &page);
-
-	if (error) {
-		explain_no_page(process, error);
-		return 1;
-	}
-	show_status(process, &page);
+	(void)fd;
+	show_status(process, page);
 	return 0;
 }
 
-static int take_snapshot(const struct process *process, int fd)
+static int take_snapshot(const struct process *process, int fd,
+			 struct la_control_page *page)
 {
-	struct la_control_page page;
-
-	if (request(process, fd, LA_VERB_SNAPSHOT, &page))
+	if (request(process, fd, LA_VERB_SNAPSHOT, page))
 		return 1;
-	print_text(stdout, page.last_snapshot, sizeof(page.last_snapshot));
+	print_text(stdout, page->last_snapshot, sizeof(page->last_snapshot));
 	putchar('\n');
 	return 0;
 }
 
-static int turn_on(const struct process *process, int fd)
+static int turn_on(const struct process *process, int fd,
+		   struct la_control_page *page)
 {
-	struct la_control_page page;
-
-	return request(process, fd, LA_VERB_ON, &page);
+	return request(process, fd, LA_VERB_ON, page);
 }
 
-static int turn_off(const struct process *process, int fd)
+static int turn_off(const struct process *process, int fd,
+		    struct la_control_page *page)
 {
-	struct la_control_page page;
-
-	return request(process, fd, LA_VERB_OFF, &page);
+	return request(process, fd, LA_VERB_OFF, page);
 }
 
-/* What is done to one process, given its control page. */
+/* What is done to one process, given its page open and as it is now. */
 static const struct verb {
 	const char *name;
-	int (*act)(const struct process *process, int fd);
+	int (*act)(const struct process *process, int fd,
+		   struct la_control_page *page);
 } verbs[] = {
 	{ "status", show_one },
 	{ "snapshot", take_snapshot },
@@ -104,11 +101,28 @@ static const struct verb {
 	{ "off", turn_off },
 };
 
+static int act_on_page(const struct verb *verb, const struct process *process)
+{
+	int fd = process_open_page(process, verb->act != show_one);
+	int error = fd < 0 ? fd : 0, status = 1;
+	struct la_control_page page;
+
+	if (!error)
+		error = page_copy(fd, &page);
+	if (error)
+		explain_no_page(process, error);
+	else
+		status = verb->act(process, fd, &page);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
 static int act_on(const struct verb *verb, const char *pid_text)
 {
 	struct process process;
 	pid_t pid = parse_pid(pid_text);
-	int error, fd, status = 1;
+	int error, status;
 
 	if (!pid) {
 		complain("%s is not a pid", pid_text);
@@ -121,13 +135,7 @@ static int act_on(const struct verb *verb, const char *pid_text)
 			 (long)pid);
 		return 1;
 	}
-	fd = process_open_page(&process, verb->act != show_one);
-	if (fd >= 0) {
-		status = verb->act(&process, fd);
-		close(fd);
-	} else {
-		explain_no_page(&process, fd);
-	}
+	status = act_on_page(verb, &process);
 	process_close(&process);
 	return status;
 }
