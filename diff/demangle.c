@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Longer names end in "...". */
-#define LONGEST_NAME ((size_t)64 * 1024)
+#define LONGEST_NAME ((size_t)16 * 1024)
 
 /*
  * libiberty refuses names of more than 1,024 bytes by default, which C++

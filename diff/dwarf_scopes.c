@@ -15,6 +15,7 @@ struct level {
 	Dwarf_Die die;
 	uint32_t scope; /* that the DIE lies in */
 	uint32_t depth; /* of that scope; 0 = none */
+	uint32_t context; /* that `die` is, once something was declared in it */
 };
 
 struct walk {
@@ -41,6 +42,22 @@ static int add_scope(struct dwarf_scopes *scopes, const struct level *level,
 		.parent = inlined ? level->scope : NO_SCOPE,
 		.inlined = inlined,
 	};
+	return 0;
+}
+
+static int reserve_context(struct dwarf_scopes *scopes)
+{
+	size_t capacity =
+		scopes->context_capacity ? scopes->context_capacity * 2 : 16;
+	struct dwarf_context *contexts;
+
+	if (scopes->context_count < scopes->context_capacity)
+		return 0;
+	contexts = reallocarray(scopes->contexts, capacity, sizeof(*contexts));
+	if (!contexts)
+		return -ENOMEM;
+	scopes->contexts = contexts;
+	scopes->context_capacity = capacity;
 	return 0;
 }
 
@@ -73,15 +90,76 @@ static int add_ranges(struct walk *walk, struct level *level, bool inlined)
 	return any;
 }
 
+static bool is_declarative(Dwarf_Die *die)
+{
+	switch (dwarf_tag(die)) {
+	case DW_TAG_namespace:
+	case DW_TAG_class_type:
+	case DW_TAG_structure_type:
+	case DW_TAG_union_type:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
- * Takes in one DIE and sets *inside to the level of its children, but for
+ * The index of levels[top] as a context, made on first use since most classes
+ * never need one. Sets *index to NO_SCOPE for the unit itself.
+ */
+static int context_of(struct walk *walk, size_t top, uint32_t *index)
+{
+	struct dwarf_scopes *scopes = walk->scopes;
+	uint32_t parent = NO_SCOPE;
+
+	for (size_t i = 0; i <= top; i++) {
+		struct level *level = &walk->levels[i];
+
+		if (!is_declarative(&level->die) &&
+		    dwarf_tag(&level->die) != DW_TAG_subprogram)
+			continue;
+		if (level->context == NO_SCOPE) {
+			if (reserve_context(scopes))
+				return -ENOMEM;
+			scopes->contexts[scopes->context_count] =
+				(struct dwarf_context){ level->die, parent };
+			level->context = (uint32_t)scopes->context_count++;
+		}
+		parent = level->context;
+	}
+	*index = parent;
+	return 0;
+}
+
+/* Remembers where levels[top] is declared if its own data do not tell. */
+static int note_declaration(struct walk *walk, size_t top)
+{
+	Dwarf_Die *die = &walk->levels[top].die;
+	uint32_t context;
+
+	if (!top || !is_declarative(&walk->levels[top - 1].die) ||
+	    dwarf_hasattr(die, DW_AT_linkage_name) ||
+	    dwarf_hasattr(die, DW_AT_MIPS_linkage_name) ||
+	    dwarf_hasattr(die, DW_AT_specification) ||
+	    dwarf_hasattr(die, DW_AT_abstract_origin))
+		return 0;
+	if (context_of(walk, top - 1, &context))
+		return -ENOMEM;
+	return word_map_add(&walk->scopes->declared, (uintptr_t)die->addr,
+			    (void *)((uintptr_t)context + 1));
+}
+
+/*
+ * Takes in levels[top] and sets *inside to the level of its children, but for
  * their DIE. Returns whether they can hold code, or -ENOMEM.
  */
-static int visit(struct walk *walk, struct level *level, struct level *inside)
+static int visit(struct walk *walk, size_t top, struct level *inside)
 {
+	struct level *level = &walk->levels[top];
 	bool inlined = false;
 	int found;
 
+	level->context = NO_SCOPE;
 	inside->scope = level->scope;
 	inside->depth = level->depth;
 	switch (dwarf_tag(&level->die)) {
@@ -89,6 +167,8 @@ static int visit(struct walk *walk, struct level *level, struct level *inside)
 		inlined = true;
 		break;
 	case DW_TAG_subprogram:
+		if (note_declaration(walk, top))
+			return -ENOMEM;
 		/* A function within a function is not inlined into it. */
 		inside->scope = NO_SCOPE;
 		inside->depth = 0;
@@ -124,7 +204,7 @@ static int walk_tree(struct walk *walk, Dwarf_Die *unit)
 		return 0;
 	while (walk->budget) {
 		struct level inside;
-		int holds_code = visit(walk, &levels[top], &inside);
+		int holds_code = visit(walk, top, &inside);
 
 		if (holds_code < 0)
 			return holds_code;
@@ -142,7 +222,7 @@ static int walk_tree(struct walk *walk, Dwarf_Die *unit)
 }
 
 int dwarf_scopes_read(struct dwarf_scopes *scopes, Dwarf_Die *unit,
-		      size_t budget)
+		      size_t *budget)
 {
 	struct walk *walk = malloc(sizeof(*walk));
 	int error;
@@ -150,8 +230,9 @@ int dwarf_scopes_read(struct dwarf_scopes *scopes, Dwarf_Die *unit,
 	if (!walk)
 		return -ENOMEM;
 	walk->scopes = scopes;
-	walk->budget = budget;
+	walk->budget = *budget;
 	error = walk_tree(walk, unit);
+	*budget = walk->budget;
 	free(walk);
 	return error ? error : address_map_build(&scopes->map);
 }
@@ -166,8 +247,19 @@ struct dwarf_scope *dwarf_scopes_find(struct dwarf_scopes *scopes,
 	return &scopes->all[index];
 }
 
+uint32_t dwarf_scopes_context(const struct dwarf_scopes *scopes,
+			      const Dwarf_Die *function)
+{
+	uintptr_t found = (uintptr_t)word_map_get(&scopes->declared,
+						  (uintptr_t)function->addr);
+
+	return found ? (uint32_t)(found - 1) : NO_SCOPE;
+}
+
 void dwarf_scopes_free(struct dwarf_scopes *scopes)
 {
+	word_map_free(&scopes->declared);
+	free(scopes->contexts);
 	address_map_free(&scopes->map);
 	free(scopes->all);
 	*scopes = (struct dwarf_scopes){ 0 };

@@ -1,12 +1,12 @@
 /*
  * libdw reads DWARF; here is what makes 100,000 look-ups cheap: a map from
- * addresses to units, and remembered names and paths. The map is made from
+ * addresses to units, and remembered paths. The map is made from
  * the units themselves, as clang writes no .debug_aranges.
  */
 #include "diff/dwarf_source.h"
 
 #include "diff/address_map.h"
-#include "diff/demangle.h"
+#include "diff/dwarf_names.h"
 #include "diff/dwarf_scopes.h"
 #include "diff/dwarf_split.h"
 #include "diff/source_path.h"
@@ -32,13 +32,14 @@ struct dwarf_source {
 	Dwarf *dwarf;
 	Dwarf *alternate; /* shared by several programs' debug files, or NULL */
 	struct symbol_arena *arena;
-	size_t budget; /* ranges that the file can hold */
+	size_t budget; /* ranges of functions that the file can still hold */
 	struct unit *units;
 	size_t count;
 	size_t capacity;
 	struct address_map map; /* address to index of unit */
-	struct word_map names;  /* mangled to demangled; keys are libdw's */
-	struct word_map paths;  /* file name to path; the same */
+	struct word_map units_by_cu; /* to index + 1 */
+	struct dwarf_names names;
+	struct word_map paths; /* file name, which libdw owns, to path */
 };
 
 static int add_unit(struct dwarf_source *source, const Dwarf_Die *die)
@@ -54,7 +55,8 @@ static int add_unit(struct dwarf_source *source, const Dwarf_Die *die)
 		source->capacity = capacity;
 	}
 	source->units[source->count++] = (struct unit){ .die = *die };
-	return 0;
+	return word_map_add(&source->units_by_cu, (uintptr_t)die->cu,
+			    (void *)(uintptr_t)source->count);
 }
 
 static int add_unit_ranges(struct dwarf_source *source, Dwarf_Die *die,
@@ -87,7 +89,8 @@ static int read_units(struct dwarf_source *source)
 					  NULL, &die, NULL))) {
 		int tag = dwarf_tag(&die);
 
-		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
+		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit &&
+		    tag != DW_TAG_partial_unit)
 			continue;
 		if (add_unit(source, &die) ||
 		    add_unit_ranges(source, &die, &budget))
@@ -96,6 +99,28 @@ static int read_units(struct dwarf_source *source)
 	if (result < 0 && !source->count)
 		return -EBADMSG;
 	return address_map_build(&source->map);
+}
+
+static struct dwarf_scopes *scopes_of(struct dwarf_source *source,
+				      struct unit *unit)
+{
+	if (!unit->scopes_read) {
+		unit->scopes_read = true;
+		dwarf_split_tree(source->file, &unit->die, &unit->tree);
+		if (dwarf_scopes_read(&unit->scopes, &unit->tree,
+				      &source->budget))
+			dwarf_scopes_free(&unit->scopes);
+	}
+	return &unit->scopes;
+}
+
+static struct dwarf_scopes *scopes_of_cu(void *opaque, Dwarf_CU *cu)
+{
+	struct dwarf_source *source = opaque;
+	uintptr_t found = (uintptr_t)word_map_get(&source->units_by_cu,
+						  (uintptr_t)cu);
+
+	return found ? scopes_of(source, &source->units[found - 1]) : NULL;
 }
 
 static int begin(struct dwarf_source *source, const struct elf_file *alternate)
@@ -127,6 +152,9 @@ int dwarf_source_open(struct dwarf_source **out, const struct elf_file *file,
 		return -ENOMEM;
 	source->file = file;
 	source->arena = arena;
+	source->names = (struct dwarf_names){
+		.arena = arena, .find_scopes = scopes_of_cu, .opaque = source
+	};
 	source->budget = file->size / BYTES_PER_RANGE;
 	error = begin(source, alternate);
 	if (error) {
@@ -145,7 +173,8 @@ void dwarf_source_close(struct dwarf_source *source)
 		dwarf_scopes_free(&source->units[i].scopes);
 	free(source->units);
 	address_map_free(&source->map);
-	word_map_free(&source->names);
+	word_map_free(&source->units_by_cu);
+	dwarf_names_free(&source->names);
 	word_map_free(&source->paths);
 	dwarf_end(source->dwarf);
 	dwarf_end(source->alternate);
@@ -159,61 +188,6 @@ static struct unit *find_unit(struct dwarf_source *source, uint64_t address)
 	if (!address_map_find(&source->map, address, &index))
 		return NULL;
 	return &source->units[index];
-}
-
-static struct dwarf_scope *find_scope(struct dwarf_source *source,
-				      struct unit *unit, uint64_t address)
-{
-	if (!unit->scopes_read) {
-		unit->scopes_read = true;
-		dwarf_split_tree(source->file, &unit->die, &unit->tree);
-		if (dwarf_scopes_read(&unit->scopes, &unit->tree,
-				      source->budget))
-			dwarf_scopes_free(&unit->scopes);
-	}
-	return dwarf_scopes_find(&unit->scopes, address);
-}
-
-static const char *text_of(Dwarf_Die *die, unsigned int name)
-{
-	Dwarf_Attribute attribute;
-
-	return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
-}
-
-/* Returns NULL when the linkage name is not mangled. */
-static const char *demangled(struct dwarf_source *source, const char *linkage)
-{
-	static const char none[] = "";
-	const char *name = word_map_get(&source->names, (uintptr_t)linkage);
-
-	if (!name) {
-		name = demangle(source->arena, linkage);
-		if (!name)
-			name = none;
-		/* Without memory it is found out again the next time. */
-		word_map_add(&source->names, (uintptr_t)linkage, (void *)name);
-	}
-	return name == none ? NULL : name;
-}
-
-static const char *scope_name(struct dwarf_source *source,
-			      struct dwarf_scope *scope)
-{
-	const char *linkage;
-
-	if (scope->named)
-		return scope->name;
-	scope->named = true;
-	linkage = text_of(&scope->die, DW_AT_linkage_name);
-	if (!linkage)
-		linkage = text_of(&scope->die, DW_AT_MIPS_linkage_name);
-	if (linkage)
-		scope->name = demangled(source, linkage);
-	scope->linkage_named = scope->name;
-	if (!scope->name)
-		scope->name = text_of(&scope->die, DW_AT_name);
-	return scope->name;
 }
 
 /* Absolute and tidy, for a file name from a unit's file table. */
@@ -282,14 +256,15 @@ size_t dwarf_source_find(struct dwarf_source *source, uint64_t address,
 		return 0;
 	frames[0] = (struct source_frame){ 0 };
 	set_line(source, unit, address, &frames[0]);
-	scope = find_scope(source, unit, address);
+	scope = dwarf_scopes_find(scopes_of(source, unit), address);
 	if (!scope)
 		return frames[0].file ? 1 : 0;
 	for (;;) {
 		struct source_frame *frame = &frames[count++];
 
-		frame->function = scope_name(source, scope);
-		*complete = scope->linkage_named;
+		frame->function = dwarf_names_of(&source->names,
+						 &unit->scopes, scope);
+		*complete = scope->complete;
 		if (!scope->inlined || scope->parent == NO_SCOPE ||
 		    count == DWARF_MAX_FRAMES)
 			break;

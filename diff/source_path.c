@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* memrchr */
 #include "diff/source_path.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -51,9 +52,13 @@ const char *source_path(struct symbol_arena *arena, const char *directory,
 {
 	size_t head = directory && *name != '/' ? strlen(directory) : 0;
 	size_t length = strlen(name);
-	char *path = symbol_arena_alloc(arena, head + length + 2);
-	char *at = path;
+	char *path;
+	char *at;
 
+	/* One long string must not be copied for each of many files. */
+	if (head + length > PATH_MAX)
+		return name;
+	at = path = symbol_arena_alloc(arena, head + length + 2);
 	if (!path)
 		return NULL;
 	if (head) {

@@ -6,8 +6,9 @@
 
 /*
  * The absolute path of `name` as seen from `directory` (NULL where unknown:
- * then a relative name stays one), without "//", "/./" and "/x/../". It
- * belongs to the arena; NULL when out of memory. Looks at no file system, so
+ * then a relative name stays one), without "//", "/./" and "/x/../". What
+ * exceeds PATH_MAX is left as it is. Belongs to the arena or is `name` itself;
+ * NULL when out of memory. Looks at no file system, so
  * ".." behind a symbolic link comes out as the reader of the path would
  * take it, not as the kernel would.
  */
