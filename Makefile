@@ -114,6 +114,10 @@ soak: all programs ## the agent under random load for SECONDS_EACH (600)
 fuzz: all fuzzers ## each fuzzer for SECONDS_EACH (600)
 	BUILD=$(BUILD) SECONDS_EACH=$(SECONDS_EACH) tests/run fuzz
 
+.PHONY: bench
+bench: all programs ## measures what it costs; the targets are in the README
+	for bench in scripts/bench-*; do BUILD=$(BUILD) $$bench || exit; done
+
 LINTED = $(AGENT_SOURCES) $(DIFF_SOURCES) $(wildcard scripts/control/*.c)
 LINT_FLAGS = $(filter-out -MMD -MP,$(BASE_CFLAGS)) -ftls-model=initial-exec
 
@@ -144,14 +148,14 @@ install: all ## into PREFIX (/usr/local), below DESTDIR
 	install -m 644 $(BUILD)/libleakagent.so $(LIBDIR)
 	install $(BUILD)/leakdiff scripts/leakagent $(BINDIR)
 	install $(BUILD)/leakagent-control $(LIBEXECDIR)
-	install -m 644 conf/wrappers.txt $(DATADIR)
+	install -m 644 conf/leakdiff-wrappers.conf $(DATADIR)
 	install -m 644 conf/leakagent.ini $(DOCDIR)
 	@[ -n "$(DESTDIR)" ] || scripts/refresh-loader $(PREFIX)/lib
 
 .PHONY: uninstall
 uninstall: ## removes what install put there
 	rm -f $(LIBDIR)/libleakagent.so $(BINDIR)/leakdiff $(BINDIR)/leakagent \
-		$(LIBEXECDIR)/leakagent-control $(DATADIR)/wrappers.txt \
+		$(LIBEXECDIR)/leakagent-control $(DATADIR)/leakdiff-wrappers.conf \
 		$(DOCDIR)/leakagent.ini
 	-rmdir --ignore-fail-on-non-empty $(LIBEXECDIR) $(DATADIR) $(DOCDIR)
 	@[ -n "$(DESTDIR)" ] || scripts/refresh-loader $(PREFIX)/lib
