@@ -118,6 +118,19 @@ class Processes(Host):
         found = files(self.snapshots, command='habits')
         self.assertEqual(reasons(found), ['call:one', 'call:two', 'exit'])
 
+    def test_little_stack(self):
+        self.run_both([program('small_stacks')])
+        self.assertEqual(self.live('keep', self.only_snapshot()), (12, 1200))
+
+    def test_before_and_after_main(self):
+        self.run_both([program('early_and_late')])
+        snapshot = self.only_snapshot()
+        for function, size in (('keep_in_constructor', 222),
+                               ('keep_in_thread_data', 333)):
+            self.assertEqual(self.live(function, snapshot), (1, size))
+        early = snapshot.through('keep_before_libraries', 'heap')
+        self.assertEqual((early.alloc_objects, early.alloc_space), (1, 111))
+
     def test_comments(self):
         done = run([program('puppet')], self.snapshots,
                    stdin='map 40960000\nalloc 1000000\n')

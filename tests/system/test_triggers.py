@@ -3,6 +3,7 @@ what becomes of the files: retention and limits."""
 
 import os
 import signal
+import time
 
 from tests.support import snapshots
 from tests.support.servers import (HostTest, Server, files, leakagent, program,
@@ -227,6 +228,26 @@ class Retention(HostTest):
         self.assertTrue(files(self.snapshots))
         self.assertLessEqual(sum(path.stat().st_size
                                  for path in files(self.snapshots)), limit)
+
+    def test_a_name_that_is_taken(self):
+        with Puppet(self.snapshots) as host:
+            host.obey('alloc 1000')
+            mine = set()
+            now = time.time()
+            for ms in range(4000):  # one of them it would choose
+                moment = time.gmtime(now + ms / 1000)
+                stamp = time.strftime('%Y%m%dT%H%M%S', moment)
+                thousandth = int((now + ms / 1000) % 1 * 1000)
+                path = self.snapshots / (f'puppet.{host.pid}.{stamp}'
+                                         f'{thousandth:03}Z.1.pb.gz')
+                path.write_text('mine')
+                mine.add(path)
+            path = host.snapshot()
+            self.assertEqual(host.finish().status, 0)
+        self.assertLess(time.time(), now + 4, 'too slow to mean anything')
+        self.assertEqual(comments(path)['pid'], str(host.pid))
+        self.assertFalse([path for path in mine
+                          if path.read_text() != 'mine'])
 
     def test_nothing_of_others_is_touched(self):
         name = 'puppet.{}.20200101T000000000Z.1.pb.gz'

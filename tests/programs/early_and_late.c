@@ -1,0 +1,71 @@
+/*
+ * Allocates before main and after it: in an initialiser that runs before those
+ * of any library, in a constructor, in the destructor of a thread's data, and
+ * in functions that run at exit. Each keeps a block of its own size.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static pthread_key_t key;
+static void *first_block;
+void *volatile kept_block;
+
+#define KEEPER(name, size)                                                     \
+	__attribute__((noinline)) static void name(void)                       \
+	{                                                                      \
+		kept_block = malloc(size);                                     \
+		if (!kept_block)                                               \
+			abort();                                               \
+	}
+
+KEEPER(keep_in_constructor, 222)
+KEEPER(keep_in_thread_data, 333)
+KEEPER(keep_at_exit, 444)
+
+__attribute__((noinline)) static void keep_before_libraries(void)
+{
+	first_block = malloc(111);
+	if (!first_block)
+		abort();
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const early)(
+	void) = keep_before_libraries;
+
+__attribute__((constructor)) static void construct(void)
+{
+	keep_in_constructor();
+}
+
+static void at_exit(void)
+{
+	keep_at_exit();
+	/* The oldest block of all must be as good as any other. */
+	first_block = realloc(first_block, 1110);
+	puts(first_block ? "larger" : "out of memory");
+}
+
+static void destroy(void *value)
+{
+	(void)value;
+	keep_in_thread_data();
+}
+
+static void *in_thread(void *argument)
+{
+	pthread_setspecific(key, argument);
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t thread;
+
+	atexit(at_exit);
+	if (pthread_key_create(&key, destroy) ||
+	    pthread_create(&thread, NULL, in_thread, &key))
+		return 1;
+	pthread_join(thread, NULL);
+	return 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * Allocates where there is little stack: in threads of the smallest size, in
+ * coroutines of 8 KiB, and in a signal handler on an alternate stack. Keeps
+ * 100 bytes in each.
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define COROUTINE_STACK 8192
+
+static ucontext_t coroutine, back;
+
+__attribute__((noinline)) static void keep(void)
+{
+	char *volatile block = malloc(100);
+
+	if (!block)
+		abort();
+	block[0] = 1;
+}
+
+static void *in_thread(void *argument)
+{
+	keep();
+	return argument;
+}
+
+static void run_threads(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	if (pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN))
+		puts("the smallest stack is refused");
+	for (int i = 0; i < 10; i++) {
+		if (pthread_create(&thread, &attributes, in_thread, NULL))
+			puts("no thread");
+		else
+			pthread_join(thread, NULL);
+	}
+	puts("threads");
+}
+
+static void run_coroutine(void)
+{
+	char *stack = malloc(COROUTINE_STACK);
+
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = stack;
+	coroutine.uc_stack.ss_size = COROUTINE_STACK;
+	coroutine.uc_link = &back;
+	makecontext(&coroutine, keep, 0);
+	swapcontext(&back, &coroutine);
+	free(stack);
+	puts("coroutine");
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	keep();
+}
+
+static void run_handler(void)
+{
+	stack_t stack = { .ss_size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 4096 };
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = SA_ONSTACK };
+
+	stack.ss_sp = malloc(stack.ss_size);
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	stack.ss_flags = SS_DISABLE;
+	sigaltstack(&stack, NULL);
+	free(stack.ss_sp);
+	puts("handler");
+}
+
+int main(void)
+{
+	run_threads();
+	run_coroutine();
+	run_handler();
+	return 0;
+}
