@@ -1,10 +1,13 @@
 /*
  * The search is a list of places in order of trust; each file there is opened,
  * compared by build id, and kept if it adds something: the program as named,
- * --symbols folders, the sysroot, .gnu_debuglink, the system's debug files.
+ * --symbols folders, the sysroot, .gnu_debuglink, the system's debug files,
+ * debuginfod.
  */
 #define _GNU_SOURCE /* vasprintf */
 #include "diff/debug_files.h"
+
+#include "diff/debug_server.h"
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
@@ -191,6 +194,17 @@ static void try_debug_link(struct search *search)
 		    search->path, name);
 }
 
+static void try_server(struct search *search, enum debug_server_file file)
+{
+	char *path = NULL;
+
+	if (*search->build_id && !is_done(search))
+		path = debug_server_fetch(search->build_id, file);
+	if (path)
+		consider(search, path, PROOF_NONE, 0);
+	free(path);
+}
+
 static void try_everywhere(struct search *search)
 {
 	const struct symbolizer_options *options = search->options;
@@ -206,6 +220,9 @@ static void try_everywhere(struct search *search)
 	if (*root)
 		try_build_id(search, "", SYSTEM_DEBUG);
 	try_debug_link(search);
+	try_server(search, SERVER_DEBUG_INFO);
+	if (!search->files->image && !search->files->debug)
+		try_server(search, SERVER_EXECUTABLE);
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * One address map over the functions of .symtab, else .dynsym. Aliases are
+ * One address map over the functions of .symtab, else what .dynsym and .gnu_debugdata have. Aliases are
  * sorted by how well they name the code, so that the answer does not depend
  * on the table's order.
  */
@@ -7,6 +7,7 @@
 
 #include "diff/address_map.h"
 #include "diff/demangle.h"
+#include "diff/mini_debug.h"
 
 #include <errno.h>
 #include <gelf.h>
@@ -27,6 +28,7 @@ struct elf_symbols {
 	size_t count;
 	size_t capacity;
 	struct address_map map;
+	struct mini_debug mini; /* owns some of the names */
 };
 
 static int add(struct elf_symbols *symbols, const struct symbol *symbol)
@@ -82,16 +84,15 @@ static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 	return 0;
 }
 
-static int read_tables(struct elf_symbols *symbols, const struct elf_file *file,
-		       GElf_Word type)
+static int read_tables(struct elf_symbols *symbols, Elf *elf, GElf_Word type)
 {
 	Elf_Scn *section = NULL;
 
-	while ((section = elf_nextscn(file->elf, section))) {
+	while ((section = elf_nextscn(elf, section))) {
 		GElf_Shdr header;
 
 		if (gelf_getshdr(section, &header) && header.sh_type == type &&
-		    read_table(symbols, file->elf, section, &header))
+		    read_table(symbols, elf, section, &header))
 			return -ENOMEM;
 	}
 	return 0;
@@ -140,23 +141,40 @@ static int build(struct elf_symbols *symbols)
 	return address_map_build(&symbols->map);
 }
 
+/* What a stripped program has left; the two tables complement each other. */
+static int read_leftovers(struct elf_symbols *symbols,
+			  const struct elf_file *image)
+{
+	mini_debug_open(&symbols->mini, image);
+	if (symbols->mini.elf &&
+	    read_tables(symbols, symbols->mini.elf, SHT_SYMTAB))
+		return -ENOMEM;
+	return read_tables(symbols, image->elf, SHT_DYNSYM);
+}
+
+static int read_files(struct elf_symbols *symbols,
+		      const struct elf_file *image,
+		      const struct elf_file *debug)
+{
+	int error = 0;
+
+	if (debug)
+		error = read_tables(symbols, debug->elf, SHT_SYMTAB);
+	if (!error && !symbols->count && image && image != debug)
+		error = read_tables(symbols, image->elf, SHT_SYMTAB);
+	if (!error && !symbols->count && image)
+		error = read_leftovers(symbols, image);
+	return error;
+}
+
 struct elf_symbols *elf_symbols_new(const struct elf_file *image,
 				    const struct elf_file *debug)
 {
 	struct elf_symbols *symbols = calloc(1, sizeof(*symbols));
-	int error = 0;
 
 	if (!symbols)
 		return NULL;
-	if (debug)
-		error = read_tables(symbols, debug, SHT_SYMTAB);
-	if (!error && !symbols->count && image)
-		error = read_tables(symbols, image, SHT_SYMTAB);
-	if (!error && !symbols->count && image)
-		error = read_tables(symbols, image, SHT_DYNSYM);
-	if (!error)
-		error = build(symbols);
-	if (error) {
+	if (read_files(symbols, image, debug) || build(symbols)) {
 		elf_symbols_free(symbols);
 		return NULL;
 	}
@@ -167,6 +185,7 @@ void elf_symbols_free(struct elf_symbols *symbols)
 {
 	if (!symbols)
 		return;
+	mini_debug_close(&symbols->mini);
 	address_map_free(&symbols->map);
 	free(symbols->all);
 	free(symbols);
