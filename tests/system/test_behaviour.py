@@ -6,8 +6,8 @@ import pathlib
 import signal
 
 from tests.support import snapshots
-from tests.support.servers import (HostTest, files, leakdiff_json, program,
-                                   run)
+from tests.support.servers import (HostTest, Server, files, leakdiff_json,
+                                   program, run)
 
 
 def reasons(paths):
@@ -51,6 +51,25 @@ class Endings(Host):
                 self.assertEqual(
                     self.live('endings_alloc', self.only_snapshot()),
                     (1, 12345))
+
+    def test_a_host_that_handles_the_signal(self):
+        with Server([program('demo_server'), 0], self.snapshots,
+                    exit='always') as server:
+            server.wait_output('listening')
+            done = server.stop(signal.SIGTERM)
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        self.assertIn('bye', done.stdout)
+        self.assertEqual(reasons(files(self.snapshots)), ['exit'])
+
+    def test_a_host_that_ignores_the_signal(self):
+        script = ('import os, signal\n'
+                  'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
+                  'os.kill(os.getpid(), signal.SIGTERM)\n'
+                  'print("alive")')
+        done = self.run_both(['/usr/bin/python3', '-c', script],
+                             exit='always')
+        self.assertEqual(done.stdout, 'alive\n')
+        self.assertEqual(reasons(files(self.snapshots)), ['exit'])
 
     def test_deadly_signals_still_kill(self):
         self.assertEqual(

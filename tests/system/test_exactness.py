@@ -81,6 +81,20 @@ class Exactness(HostTest):
                 self.assertEqual(snapshot.comments['drops'], '0')
                 self.assertSame(booked(books),
                                 recorded(snapshot, program(name), shape))
+                self.check_kinds(books, snapshot)
+
+    def check_kinds(self, books, snapshot):
+        """No mapping is counted but the program's own, the allocator's least
+        of all; threads have a size, but no bytes."""
+        self.assertEqual(
+            snapshot.total('mmap'),
+            sum((values for (kind, _), values in booked(books).items()
+                 if kind == 'mmap'), snapshots.NOTHING))
+        for sample in snapshot.samples:
+            if sample.kind == 'thread':
+                self.assertEqual((sample.values.alloc_space,
+                                  sample.values.inuse_space), (0, 0))
+                self.assertGreater(sample.labels['stack_size'], 4096)
 
     def assertSame(self, expected, actual):
         wrong = [f'{key}: {expected.get(key)} is in the books, '

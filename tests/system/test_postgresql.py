@@ -46,7 +46,7 @@ class Postgresql(HostTest):
                    '-p', self.port, '-k', self.home, '-c',
                    'listen_addresses=127.0.0.1', '-c', 'jit=off']
         with Server(command, directory, cwd=self.home, port=self.port,
-                    user=self.user, agent=self.agent) as server:
+                    user=self.user, agent=self.agent, conf=None) as server:
             wait_for(lambda: self.ask('SELECT 7') == '7', 'the database')
             for n in range(TABLES // 100):
                 self.ask(''.join(
