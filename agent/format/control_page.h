@@ -20,7 +20,13 @@
 #define LA_CONTROL_NAME "leakagent-control"
 #define LA_CONTROL_MAGIC UINT64_C(0x6c6b67656e743101)
 
-enum la_verb { LA_VERB_NONE, LA_VERB_SNAPSHOT, LA_VERB_ON, LA_VERB_OFF };
+enum la_verb {
+	LA_VERB_NONE,
+	LA_VERB_SNAPSHOT,
+	LA_VERB_ON,
+	LA_VERB_OFF,
+	LA_VERB_STATUS /* bring the status below up to date */
+};
 
 enum la_signal_state {
 	LA_SIGNAL_OFF,      /* the option says so */

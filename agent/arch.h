@@ -1,0 +1,96 @@
+/*
+ * Everything that depends on the processor: raw system calls, the registers
+ * that unwinding starts from and follows, and running a function on another
+ * stack. A port writes this file's counterpart and nothing else.
+ *
+ * System calls are made here and not through libc because errno belongs to the
+ * host: these return -errno and leave it alone.
+ */
+#ifndef LA_ARCH_H
+#define LA_ARCH_H
+
+#include <stdint.h>
+
+#if !defined(__x86_64__)
+#error "agent/arch.h knows x86_64 only: add the counterpart for this processor"
+#endif
+
+static inline long la_arch_syscall(long number, long a, long b, long c, long d,
+				   long e, long f)
+{
+	long result;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10),
+			   "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static inline void la_arch_pause(void)
+{
+	__builtin_ia32_pause();
+}
+
+/*
+ * The registers that unwinding follows from frame to frame: where execution
+ * is, the stack pointer, and the frame pointer register (rbp), which most
+ * unwind rules that do not use the stack pointer are based on.
+ */
+struct la_registers {
+	uintptr_t pc; /* already the address to look up: return address - 1 */
+	uintptr_t sp;
+	uintptr_t fp;
+};
+
+/*
+ * The registers of the caller of the function whose frame address (as
+ * __builtin_frame_address(0) gives it) is `frame`: that function keeps its
+ * caller's frame pointer and return address there.
+ */
+static inline struct la_registers la_arch_caller(const void *frame)
+{
+	const uintptr_t *words = frame;
+
+	return (struct la_registers){
+		.pc = words[1] - 1,
+		.sp = (uintptr_t)(words + 2),
+		.fp = words[0],
+	};
+}
+
+/* Where a function keeps its return address, relative to its CFA. */
+#define LA_ARCH_RETURN_ADDRESS_OFFSET (-8)
+
+/* Numbers of libunwind for the registers above, and how many it may ask for. */
+#define LA_ARCH_UNW_PC 16
+#define LA_ARCH_UNW_SP 7
+#define LA_ARCH_UNW_FP 6
+#define LA_ARCH_UNW_REGISTERS 17
+
+/*
+ * Calls function(argument) on the stack whose highest address is `top`
+ * (16-byte aligned).
+ */
+static inline void la_arch_call_on_stack(void (*function)(void *),
+					 void *argument, void *top)
+{
+	__asm__ volatile("movq %%rsp, %%rbx\n\t"
+			 "movq %[top], %%rsp\n\t"
+			 "call *%[function]\n\t"
+			 "movq %%rbx, %%rsp"
+			 : "+D"(argument)
+			 : [top] "r"(top), [function] "r"(function)
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10",
+			   "r11", "memory", "cc", "xmm0", "xmm1", "xmm2",
+			   "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+			   "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)",
+			   "st(5)", "st(6)", "st(7)");
+}
+
+#endif

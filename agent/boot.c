@@ -1,0 +1,214 @@
+/*
+ * See boot.h. The phases: the loader calls boot() before any other object is
+ * initialised: tracking begins. __libc_start_main calls la_boot_main(): the
+ * agent's thread begins. Last of all at-exit handlers runs at_exit().
+ */
+
+#define _GNU_SOURCE /* __libc_stack_end */
+
+#include "agent/boot.h"
+
+#include "agent/dump.h"
+#include "agent/frames.h"
+#include "agent/hook.h"
+#include "agent/lock.h"
+#include "agent/notice.h"
+#include "agent/options.h"
+#include "agent/process.h"
+#include "agent/signals.h"
+#include "agent/stack.h"
+#include "agent/store.h"
+#include "agent/trigger.h"
+#include "agent/unwind.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+/* A child that execs so soon after fork only launches another program. */
+#define LAUNCHER_NS UINT64_C(1000000000)
+
+/* The main thread's stack is taken to reach at least so far down. */
+#define MAIN_STACK_BYTES (UINT64_C(64) << 20)
+
+static struct la_options options;
+static bool active; /* this program is tracked, or will be */
+
+/* glibc's, exported by its loader: the stack pointer that main began with. */
+extern void *__libc_stack_end;
+/* Registers without tying the handler to when an object is finalised. */
+extern int __cxa_atexit(void (*handler)(void *), void *argument, void *object);
+
+static void learn_main_stack(void)
+{
+	struct la_state *state = la_state_get();
+	struct rlimit limit;
+	uintptr_t size = MAIN_STACK_BYTES;
+
+	if (!state)
+		return;
+	if (!getrlimit(RLIMIT_STACK, &limit) &&
+	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur > size)
+		size = limit.rlim_cur;
+	state->stack_high = (uintptr_t)__libc_stack_end;
+	state->stack_low = state->stack_high - size;
+}
+
+static void before_fork(void)
+{
+	la_lock_all();
+}
+
+static void after_fork_in_parent(void)
+{
+	la_unlock_all();
+}
+
+static void after_fork_in_child(void)
+{
+	int host_errno = errno;
+
+	la_lock_after_fork();
+	la_state_after_fork();
+	la_threads_after_fork();
+	la_process_after_fork();
+	la_store_after_fork();
+	la_trigger_after_fork();
+	if (!options.children)
+		active = false;
+	if (!active)
+		la_mode = LA_MODE_PASSIVE;
+	else
+		la_trigger_start(&options);
+	errno = host_errno;
+}
+
+static void at_exit(void *unused)
+{
+	(void)unused;
+	if (active && options.exit != LA_EXIT_OFF)
+		la_trigger_snapshot("exit", NULL);
+}
+
+static bool wanted(void)
+{
+	return la_options_admit(&options, la_process.command) &&
+	       (options.children || !la_process_has_tracked_parent());
+}
+
+/* What tracking needs, in order. */
+static int begin_tracking(void)
+{
+	int error = la_modules_boot();
+
+	if (!error)
+		error = la_unwind_boot();
+	if (!error)
+		error = la_frames_boot();
+	if (!error)
+		error = la_state_boot();
+	if (error)
+		return error;
+	la_modules_refresh();
+	la_real_locate();
+	la_stack_set_depth((unsigned)options.depth);
+	learn_main_stack();
+	la_mode = options.start ? LA_MODE_OFF : LA_MODE_ON;
+	return 0;
+}
+
+static const char *variable(char **environment, const char *assignment)
+{
+	size_t length = strlen(assignment);
+
+	for (; environment && *environment; environment++)
+		if (!strncmp(*environment, assignment, length))
+			return *environment + length;
+	return NULL;
+}
+
+static void grew(void)
+{
+	la_trigger_post(LA_POST_GROWTH);
+}
+
+static void __attribute__((constructor))
+boot(int argc, char **argv, char **environment)
+{
+	int host_errno = errno, error;
+
+	(void)argc, (void)argv;
+	/* Privileges that the user does not have: nothing of theirs counts. */
+	if (!la_real_ready() || getauxval(AT_SECURE))
+		return;
+	la_process_boot();
+	la_options_read(&options, environment);
+	if (!wanted())
+		return;
+	error = begin_tracking();
+	if (error) {
+		la_notice("%s is not tracked: %s", la_process.command,
+			  error == -ENOENT ?
+				  "libunwind-x86_64.so.8 cannot be loaded: "
+				  "install libunwind8" :
+				  strerrordesc_np(-error));
+		return;
+	}
+	active = true;
+	la_dump_boot(&options);
+	la_store_choose(&options, variable(environment, "TMPDIR="));
+	la_tracker_watch_growth(options.growth, grew);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	__cxa_atexit(at_exit, NULL, NULL);
+	la_signals_install(&options);
+	errno = host_errno;
+}
+
+void la_boot_main(void)
+{
+	if (active)
+		la_trigger_start(&options);
+}
+
+void la_boot_exit_now(void)
+{
+	int host_errno = errno;
+
+	if (active && options.exit == LA_EXIT_ALWAYS)
+		la_trigger_snapshot("exit", NULL);
+	errno = host_errno;
+}
+
+static bool launcher(void)
+{
+	return la_process.forked &&
+	       la_clock_monotonic() - la_process.start_monotonic_ns <
+		       LAUNCHER_NS;
+}
+
+void la_boot_exec(void)
+{
+	int host_errno = errno;
+
+	if (active && options.exit != LA_EXIT_OFF && !la_process_is_another() &&
+	    !launcher())
+		la_trigger_snapshot("exec", NULL);
+	errno = host_errno;
+}
+
+LA_EXPORT int leakagent_snapshot(const char *reason)
+{
+	char text[256];
+	int host_errno = errno, result;
+
+	if (!active)
+		return -ESRCH;
+	snprintf(text, sizeof(text), "call:%s", reason ? reason : "");
+	result = la_trigger_snapshot(text, NULL);
+	errno = host_errno;
+	return result;
+}

@@ -1,0 +1,22 @@
+/*
+ * Start, fork and end: the one place that wires the rest together.
+ */
+#ifndef LA_BOOT_H
+#define LA_BOOT_H
+
+/* Just before the program's main: its thread may start now. */
+void la_boot_main(void);
+
+/* _exit is about to end the process. */
+void la_boot_exit_now(void);
+
+/* The program is about to be replaced by another. */
+void la_boot_exec(void);
+
+/*
+ * For programs that link weakly against it: writes a snapshot and returns when
+ * it is in place; 0 or -errno. `reason` may be NULL.
+ */
+int leakagent_snapshot(const char *reason);
+
+#endif

@@ -1,0 +1,123 @@
+/* See dump.h. */
+
+#include "agent/dump.h"
+
+#include "agent/format/keys.h"
+#include "agent/memory.h"
+#include "agent/process.h"
+#include "agent/real.h"
+#include "agent/signals.h"
+#include "agent/snapshot.h"
+#include "agent/state.h"
+#include "agent/store.h"
+#include "agent/tracker.h"
+#include "agent/writer.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { MOST_NOTES = 32 };
+
+struct notes {
+	unsigned count;
+	struct la_note list[MOST_NOTES];
+};
+
+static const struct la_options *options;
+static struct notes notes; /* too large for a stack; one thread uses it */
+
+static void __attribute__((format(printf, 2, 3)))
+note(const char *key, const char *format, ...)
+{
+	struct la_note *next = &notes.list[notes.count];
+	va_list arguments;
+
+	if (notes.count == MOST_NOTES)
+		return;
+	next->key = key;
+	va_start(arguments, format);
+	vsnprintf(next->value, sizeof(next->value), format, arguments);
+	va_end(arguments);
+	notes.count++;
+}
+
+static void note_bytes(const char *key, int64_t bytes)
+{
+	if (bytes >= 0)
+		note(key, "%" PRId64, bytes);
+}
+
+static void note_signal(const struct la_resident *resident)
+{
+	char name[32];
+
+	la_signal_name(options->signal, name, sizeof(name));
+	if (la_signals_state() == LA_SIGNAL_TAKEN_BY_HOST ||
+	    resident->signal_blocked)
+		note(LA_COMMENT_SIGNAL, "%s", LA_SIGNAL_TAKEN);
+	else
+		note(LA_COMMENT_SIGNAL, "%s", name);
+}
+
+static void collect_notes(const char *reason, uint32_t sequence)
+{
+	struct la_resident resident = la_process_resident(options->signal);
+	char start[LA_TIME_BYTES];
+
+	la_time_text(la_process.start_ns, start);
+	notes.count = 0;
+	note(LA_COMMENT_SCHEMA, "%d", LA_SCHEMA);
+	note(LA_COMMENT_VERSION, "%s", LEAKAGENT_VERSION);
+	note(LA_COMMENT_COMMAND, "%s", la_process.command);
+	note(LA_COMMENT_PID, "%d", la_process.pid);
+	note(LA_COMMENT_PARENT, "%d", la_process.ppid);
+	note(LA_COMMENT_HOST, "%s", la_process.host);
+	note(LA_COMMENT_START, "%s", start);
+	note(LA_COMMENT_SEQUENCE, "%u", sequence);
+	note(LA_COMMENT_REASON, "%s", reason);
+	note_bytes(LA_COMMENT_RSS, resident.all);
+	note_bytes(LA_COMMENT_RSS_ANON, resident.anonymous);
+	note_bytes(LA_COMMENT_RSS_FILE, resident.file);
+	note_bytes(LA_COMMENT_RSS_SHMEM, resident.shared);
+	note_bytes(LA_COMMENT_SWAP, resident.swapped);
+	note(LA_COMMENT_ALLOCATOR, "%s", la_real_allocator());
+	note_signal(&resident);
+	note(LA_COMMENT_TRACKING, "%s",
+	     la_mode_now() == LA_MODE_ON ? "on" : "off");
+	note(LA_COMMENT_AGENT_BYTES, "%zu", la_memory_bytes());
+	note(LA_COMMENT_DROPS, "%" PRIu64, la_drops());
+}
+
+static int write_file(struct la_store_file *file, const char *reason,
+		      char path[PATH_MAX])
+{
+	struct la_snapshot snapshot;
+	uint64_t age = la_clock_monotonic() - la_process.start_monotonic_ns;
+	int error = la_snapshot_take(&snapshot);
+
+	if (!error) {
+		collect_notes(reason, file->sequence);
+		error = la_writer_write(file->fd, &snapshot, file->utc_ns, age,
+					notes.list, notes.count);
+		la_snapshot_free(&snapshot);
+	}
+	if (!error)
+		return la_store_commit(file, path);
+	la_store_abandon(file);
+	return error;
+}
+
+int la_dump(const char *reason, char path[PATH_MAX])
+{
+	struct la_store_file file;
+	int error = la_store_begin(&file, la_clock_utc());
+
+	la_tracker_growth_restart();
+	return error ? error : write_file(&file, reason, path);
+}
+
+void la_dump_boot(const struct la_options *from)
+{
+	options = from;
+}

@@ -1,0 +1,51 @@
+/*
+ * See events.h. A ring, because a handler may add while the thread takes out:
+ * the handler runs to its end first, so neither ever sees the other halfway.
+ */
+
+#include "agent/events.h"
+
+#include "agent/memory.h"
+
+enum { RING = 64 };
+
+struct la_events {
+	uint32_t added, taken;
+	struct la_event ring[RING];
+};
+
+struct la_event *la_events_reserve(struct la_state *state)
+{
+	struct la_events *events = state->pending;
+
+	if (!events) {
+		events = la_memory_map(sizeof(*events));
+		state->pending = events;
+	}
+	/* The oldest may still be read by the code that was interrupted. */
+	if (!events || events->added - events->taken >= RING - 1) {
+		la_drop();
+		return NULL;
+	}
+	return &events->ring[events->added % RING];
+}
+
+void la_events_commit(struct la_state *state)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	state->pending->added++;
+}
+
+bool la_events_wait(const struct la_state *state)
+{
+	return state->pending->taken != state->pending->added;
+}
+
+const struct la_event *la_events_next(struct la_state *state)
+{
+	struct la_events *events = state->pending;
+
+	if (!la_events_waiting(state))
+		return NULL;
+	return &events->ring[events->taken++ % RING];
+}

@@ -1,0 +1,43 @@
+/*
+ * What a signal handler did while its thread was inside the tracker, to be
+ * recorded once the tracker is through. Only the thread itself touches them.
+ */
+#ifndef LA_EVENTS_H
+#define LA_EVENTS_H
+
+#include "agent/stack.h"
+#include "agent/state.h"
+
+#include <stdint.h>
+
+enum la_event_kind {
+	LA_EVENT_BLOCK,
+	LA_EVENT_BLOCK_GONE,
+	LA_EVENT_MAP,
+	LA_EVENT_MAP_GONE
+};
+
+struct la_event {
+	enum la_event_kind kind;
+	uintptr_t address;
+	uint64_t bytes;
+	struct la_capture capture;
+	uint32_t frames[LA_MOST_FRAMES];
+};
+
+/* Room for one more event, or NULL: then it is counted as dropped. */
+struct la_event *la_events_reserve(struct la_state *state);
+void la_events_commit(struct la_state *state);
+
+/* Cheap where no handler ever interrupted the tracker. */
+bool la_events_wait(const struct la_state *state);
+
+static inline bool la_events_waiting(const struct la_state *state)
+{
+	return state->pending && la_events_wait(state);
+}
+
+/* The oldest event, valid until the next call, or NULL. */
+const struct la_event *la_events_next(struct la_state *state);
+
+#endif

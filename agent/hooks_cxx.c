@@ -1,0 +1,218 @@
+/*
+ * operator new and delete, by their mangled names (Itanium C++ ABI, 5.1.4.3).
+ *
+ * The C++ runtime's own operators call malloc and free: those hooks record the
+ * block, with operator new as a frame of its stack, and these only forward.
+ * Allocators that bring their own operators do not pass through malloc: then
+ * these record. Which of the two it is depends on where the next operator is
+ * defined.
+ *
+ * The next operator may throw, or call a new-handler that does anything, so
+ * nothing is held across it.
+ */
+
+#define _GNU_SOURCE /* RTLD_NEXT */
+
+#include "agent/hook.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+enum operator_name {
+	NEW,
+	NEW_ARRAY,
+	NEW_NOTHROW,
+	NEW_ARRAY_NOTHROW,
+	NEW_ALIGNED,
+	NEW_ARRAY_ALIGNED,
+	NEW_ALIGNED_NOTHROW,
+	NEW_ARRAY_ALIGNED_NOTHROW,
+	DELETE,
+	DELETE_ARRAY,
+	DELETE_SIZED,
+	DELETE_ARRAY_SIZED,
+	DELETE_NOTHROW,
+	DELETE_ARRAY_NOTHROW,
+	DELETE_ALIGNED,
+	DELETE_ARRAY_ALIGNED,
+	DELETE_SIZED_ALIGNED,
+	DELETE_ARRAY_SIZED_ALIGNED,
+	DELETE_ALIGNED_NOTHROW,
+	DELETE_ARRAY_ALIGNED_NOTHROW,
+	OPERATORS
+};
+
+static const char *const symbols[OPERATORS] = {
+	[NEW] = "_Znwm",
+	[NEW_ARRAY] = "_Znam",
+	[NEW_NOTHROW] = "_ZnwmRKSt9nothrow_t",
+	[NEW_ARRAY_NOTHROW] = "_ZnamRKSt9nothrow_t",
+	[NEW_ALIGNED] = "_ZnwmSt11align_val_t",
+	[NEW_ARRAY_ALIGNED] = "_ZnamSt11align_val_t",
+	[NEW_ALIGNED_NOTHROW] = "_ZnwmSt11align_val_tRKSt9nothrow_t",
+	[NEW_ARRAY_ALIGNED_NOTHROW] = "_ZnamSt11align_val_tRKSt9nothrow_t",
+	[DELETE] = "_ZdlPv",
+	[DELETE_ARRAY] = "_ZdaPv",
+	[DELETE_SIZED] = "_ZdlPvm",
+	[DELETE_ARRAY_SIZED] = "_ZdaPvm",
+	[DELETE_NOTHROW] = "_ZdlPvRKSt9nothrow_t",
+	[DELETE_ARRAY_NOTHROW] = "_ZdaPvRKSt9nothrow_t",
+	[DELETE_ALIGNED] = "_ZdlPvSt11align_val_t",
+	[DELETE_ARRAY_ALIGNED] = "_ZdaPvSt11align_val_t",
+	[DELETE_SIZED_ALIGNED] = "_ZdlPvmSt11align_val_t",
+	[DELETE_ARRAY_SIZED_ALIGNED] = "_ZdaPvmSt11align_val_t",
+	[DELETE_ALIGNED_NOTHROW] = "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+	[DELETE_ARRAY_ALIGNED_NOTHROW] = "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+};
+
+/* The next definitions, found on first use. */
+static struct next {
+	void *function; /* NULL: not looked for yet */
+	bool records;   /* it belongs to the allocator: these hooks record */
+} next_operators[OPERATORS];
+
+/*
+ * The next definition in load order; else, since a plugin may have brought the
+ * C++ runtime for itself alone, the one that the caller's own object sees.
+ */
+static void *search(enum operator_name name, uintptr_t caller)
+{
+	void *found = dlsym(RTLD_NEXT, symbols[name]);
+	Dl_info info;
+	struct link_map *object;
+
+	if (!found && dladdr1((void *)caller, &info, (void **)&object,
+			      RTLD_DL_LINKMAP)) {
+		void *handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+
+		if (handle) {
+			found = dlsym(handle, symbols[name]);
+			dlclose(handle);
+		}
+	}
+	return found;
+}
+
+static void *aligned_new(size_t size, size_t alignment)
+{
+	return memalign(alignment, size);
+}
+
+/* Somebody calls an operator that nobody defines: a weak reference, say. */
+static void *last_resort(enum operator_name name)
+{
+	if (name >= DELETE)
+		return (void *)free;
+	return name >= NEW_ALIGNED ? (void *)aligned_new : (void *)malloc;
+}
+
+static const struct next *find(enum operator_name name, uintptr_t caller)
+{
+	struct next *next = &next_operators[name];
+
+	if (la_unlikely(!__atomic_load_n(&next->function, __ATOMIC_ACQUIRE))) {
+		void *found = search(name, caller);
+
+		if (!found)
+			found = last_resort(name);
+		next->records = la_in_range(la_allocator_range,
+					    (uintptr_t)found);
+		__atomic_store_n(&next->function, found, __ATOMIC_RELEASE);
+	}
+	return next;
+}
+
+static inline void *created(const struct next *next, void *block, size_t size,
+			    const void *frame)
+{
+	struct la_state *state;
+
+	if (la_likely(!next->records) || !block)
+		return block;
+	state = la_hook_enter(frame);
+	if (state)
+		la_track_block(state, block, size, frame);
+	return block;
+}
+
+static inline void deleted(const struct next *next, void *block,
+			   const void *frame)
+{
+	struct la_state *state;
+	struct la_block was;
+
+	if (la_likely(!next->records) || !block)
+		return;
+	state = la_hook_enter(frame);
+	if (state)
+		la_untrack_block(state, block, &was);
+}
+
+/* parameters and arguments start with the size, or with the block. */
+#define OPERATOR_NEW(symbol, name, parameters, arguments)                      \
+	LA_EXPORT void *symbol parameters;                                     \
+	LA_EXPORT void *symbol parameters                                      \
+	{                                                                      \
+		const struct next *next = find(name, LA_CALLER);               \
+		void *(*function) parameters = next->function;                 \
+                                                                               \
+		return created(next, function arguments, size, LA_FRAME);      \
+	}
+
+#define OPERATOR_DELETE(symbol, name, parameters, arguments)                   \
+	LA_EXPORT void symbol parameters;                                      \
+	LA_EXPORT void symbol parameters                                       \
+	{                                                                      \
+		const struct next *next = find(name, LA_CALLER);               \
+		void (*function) parameters = next->function;                  \
+                                                                               \
+		deleted(next, block, LA_FRAME);                                \
+		function arguments;                                            \
+	}
+
+OPERATOR_NEW(_Znwm, NEW, (size_t size), (size))
+OPERATOR_NEW(_Znam, NEW_ARRAY, (size_t size), (size))
+OPERATOR_NEW(_ZnwmRKSt9nothrow_t, NEW_NOTHROW, (size_t size, const void *tag),
+	     (size, tag))
+OPERATOR_NEW(_ZnamRKSt9nothrow_t, NEW_ARRAY_NOTHROW,
+	     (size_t size, const void *tag), (size, tag))
+OPERATOR_NEW(_ZnwmSt11align_val_t, NEW_ALIGNED, (size_t size, size_t alignment),
+	     (size, alignment))
+OPERATOR_NEW(_ZnamSt11align_val_t, NEW_ARRAY_ALIGNED,
+	     (size_t size, size_t alignment), (size, alignment))
+OPERATOR_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, NEW_ALIGNED_NOTHROW,
+	     (size_t size, size_t alignment, const void *tag),
+	     (size, alignment, tag))
+OPERATOR_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, NEW_ARRAY_ALIGNED_NOTHROW,
+	     (size_t size, size_t alignment, const void *tag),
+	     (size, alignment, tag))
+
+OPERATOR_DELETE(_ZdlPv, DELETE, (void *block), (block))
+OPERATOR_DELETE(_ZdaPv, DELETE_ARRAY, (void *block), (block))
+OPERATOR_DELETE(_ZdlPvm, DELETE_SIZED, (void *block, size_t size),
+		(block, size))
+OPERATOR_DELETE(_ZdaPvm, DELETE_ARRAY_SIZED, (void *block, size_t size),
+		(block, size))
+OPERATOR_DELETE(_ZdlPvRKSt9nothrow_t, DELETE_NOTHROW,
+		(void *block, const void *tag), (block, tag))
+OPERATOR_DELETE(_ZdaPvRKSt9nothrow_t, DELETE_ARRAY_NOTHROW,
+		(void *block, const void *tag), (block, tag))
+OPERATOR_DELETE(_ZdlPvSt11align_val_t, DELETE_ALIGNED,
+		(void *block, size_t alignment), (block, alignment))
+OPERATOR_DELETE(_ZdaPvSt11align_val_t, DELETE_ARRAY_ALIGNED,
+		(void *block, size_t alignment), (block, alignment))
+OPERATOR_DELETE(_ZdlPvmSt11align_val_t, DELETE_SIZED_ALIGNED,
+		(void *block, size_t size, size_t alignment),
+		(block, size, alignment))
+OPERATOR_DELETE(_ZdaPvmSt11align_val_t, DELETE_ARRAY_SIZED_ALIGNED,
+		(void *block, size_t size, size_t alignment),
+		(block, size, alignment))
+OPERATOR_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, DELETE_ALIGNED_NOTHROW,
+		(void *block, size_t alignment, const void *tag),
+		(block, alignment, tag))
+OPERATOR_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
+		DELETE_ARRAY_ALIGNED_NOTHROW,
+		(void *block, size_t alignment, const void *tag),
+		(block, alignment, tag))

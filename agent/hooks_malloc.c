@@ -1,0 +1,256 @@
+/*
+ * The malloc family. Each hook: enter, call the next allocator, tell the
+ * tracker. A block that goes away is taken off the record before the allocator
+ * is told, one that comes is recorded after: in between, another thread may be
+ * given the same address.
+ */
+
+#include "agent/hook.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The loader allocates and frees through us when it loads and unloads. */
+static inline void watch_loader(uintptr_t caller)
+{
+	if (la_unlikely(la_in_range(la_loader_range, caller)))
+		la_modules_suspect();
+}
+
+/* Calls the next allocator in a way that its own calls are known as such. */
+#define IN_ALLOCATOR(state, call)                                              \
+	({                                                                     \
+		la_allocator_enter(state, LA_FRAME);                           \
+		__auto_type result_ = (call);                                  \
+		la_allocator_leave(state);                                     \
+		result_;                                                       \
+	})
+
+static inline void *recorded(struct la_state *state, void *block, size_t bytes,
+			     const void *frame)
+{
+	if (la_likely(block != NULL))
+		la_track_block(state, block, bytes, frame);
+	return block;
+}
+
+LA_EXPORT void *malloc(size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+
+	watch_loader(LA_CALLER);
+	if (la_unlikely(!state))
+		return la_plain_malloc(size);
+	return recorded(state, IN_ALLOCATOR(state, la_real.malloc(size)), size,
+			LA_FRAME);
+}
+
+LA_EXPORT void *calloc(size_t count, size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+
+	watch_loader(LA_CALLER);
+	if (la_unlikely(!state))
+		return la_plain_calloc(count, size);
+	return recorded(state, IN_ALLOCATOR(state, la_real.calloc(count, size)),
+			count * size, LA_FRAME);
+}
+
+/* What realloc does to a block of the bootstrap arena. */
+static void *leave_bootstrap(void *old, size_t size)
+{
+	size_t had = la_bootstrap_size(old);
+	void *block = malloc(size);
+
+	if (block)
+		memcpy(block, old, had < size ? had : size);
+	return block;
+}
+
+/*
+ * The old block ends and a new one begins, even at the same address; unless
+ * the call fails. With a size of 0, NULL may mean that the block was freed.
+ */
+static inline void *reallocate(void *old, size_t size, const void *frame)
+{
+	struct la_state *state;
+	struct la_block was;
+	bool known;
+	void *block;
+
+	if (la_unlikely(old && la_bootstrap_owns(old)))
+		return leave_bootstrap(old, size);
+	state = la_hook_enter(frame);
+	if (la_unlikely(!state))
+		return la_plain_realloc(old, size);
+	known = old && la_untrack_block(state, old, &was);
+	la_allocator_enter(state, frame);
+	block = la_real.realloc(old, size);
+	la_allocator_leave(state);
+	if (!block && known && size)
+		la_retrack_block(state, old, &was);
+	return recorded(state, block, size, frame);
+}
+
+LA_EXPORT void *realloc(void *old, size_t size)
+{
+	watch_loader(LA_CALLER);
+	return reallocate(old, size, LA_FRAME);
+}
+
+/* glibc's is realloc after this very check, and not every allocator has one. */
+LA_EXPORT void *reallocarray(void *old, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return reallocate(old, bytes, LA_FRAME);
+}
+
+static inline void release(void *block, const void *frame)
+{
+	struct la_state *state;
+	struct la_block was;
+
+	if (!block || la_unlikely(la_bootstrap_owns(block)))
+		return;
+	state = la_hook_enter(frame);
+	if (la_unlikely(!state)) {
+		la_plain_free(block);
+		return;
+	}
+	la_untrack_block(state, block, &was);
+	la_allocator_enter(state, frame);
+	la_real.free(block);
+	la_allocator_leave(state);
+}
+
+LA_EXPORT void free(void *block)
+{
+	watch_loader(LA_CALLER);
+	release(block, LA_FRAME);
+}
+
+/* C23; an allocator that has them may insist on being told the size. */
+LA_EXPORT void free_sized(void *block, size_t size);
+LA_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+LA_EXPORT void free_sized(void *block, size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+	struct la_block was;
+
+	if (!state || !la_real.free_sized || la_bootstrap_owns(block)) {
+		release(block, LA_FRAME);
+		return;
+	}
+	la_untrack_block(state, block, &was);
+	la_allocator_enter(state, LA_FRAME);
+	la_real.free_sized(block, size);
+	la_allocator_leave(state);
+}
+
+LA_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+	struct la_block was;
+
+	if (!state || !la_real.free_aligned_sized ||
+	    la_bootstrap_owns(block)) {
+		release(block, LA_FRAME);
+		return;
+	}
+	la_untrack_block(state, block, &was);
+	la_allocator_enter(state, LA_FRAME);
+	la_real.free_aligned_sized(block, alignment, size);
+	la_allocator_leave(state);
+}
+
+LA_EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+	int error;
+
+	if (la_unlikely(!la_real_ready())) {
+		void *early = la_plain_memalign(alignment, size);
+
+		if (early)
+			*block = early;
+		return early ? 0 : ENOMEM;
+	}
+	if (!state)
+		return la_real.posix_memalign(block, alignment, size);
+	error = IN_ALLOCATOR(state,
+			     la_real.posix_memalign(block, alignment, size));
+	if (!error)
+		la_track_block(state, *block, size, LA_FRAME);
+	return error;
+}
+
+LA_EXPORT void *memalign(size_t alignment, size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+
+	/* The loader takes aligned blocks for thread-local storage. */
+	watch_loader(LA_CALLER);
+	if (la_unlikely(!state))
+		return la_plain_memalign(alignment, size);
+	return recorded(state,
+			IN_ALLOCATOR(state, la_real.memalign(alignment, size)),
+			size, LA_FRAME);
+}
+
+LA_EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+
+	if (la_unlikely(!la_real_ready()))
+		return la_plain_memalign(alignment, size);
+	if (!state)
+		return la_real.aligned_alloc(alignment, size);
+	return recorded(
+		state,
+		IN_ALLOCATOR(state, la_real.aligned_alloc(alignment, size)),
+		size, LA_FRAME);
+}
+
+LA_EXPORT void *valloc(size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+
+	if (la_unlikely(!la_real_ready()))
+		return la_plain_memalign(4096, size);
+	if (!state)
+		return la_real.valloc(size);
+	return recorded(state, IN_ALLOCATOR(state, la_real.valloc(size)), size,
+			LA_FRAME);
+}
+
+/* Rounds up to whole pages; what the program asked for is what counts. */
+LA_EXPORT void *pvalloc(size_t size)
+{
+	struct la_state *state = la_hook_enter(LA_FRAME);
+
+	if (la_unlikely(!la_real_ready() || !la_real.pvalloc)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (!state)
+		return la_real.pvalloc(size);
+	return recorded(state, IN_ALLOCATOR(state, la_real.pvalloc(size)), size,
+			LA_FRAME);
+}
+
+LA_EXPORT size_t malloc_usable_size(void *block)
+{
+	if (!block)
+		return 0;
+	if (la_bootstrap_owns(block))
+		return la_bootstrap_size(block);
+	return la_real_ready() ? la_real.malloc_usable_size(block) : 0;
+}

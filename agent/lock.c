@@ -1,0 +1,118 @@
+/*
+ * See lock.h. The lock word holds the owner's thread id and a bit that says
+ * that somebody sleeps; the states are those of Drepper, "Futexes Are Tricky"
+ * (2011), mutex 2.
+ */
+
+#include "agent/lock.h"
+
+#include "agent/system.h"
+
+enum { SPINS = 200 };
+
+#define SLEEPERS UINT32_C(0x80000000)
+
+/* A line for each, so that threads on different shards do not share one. */
+static struct {
+	uint32_t word;
+} __attribute__((aligned(64))) locks[LA_LOCKS];
+
+/* Which of them la_lock_all took; only touched between it and its undoing. */
+static bool taken_for_fork[LA_LOCKS];
+
+/* Initial-exec and filled once: asking the kernel would cost a call per lock. */
+static __thread uint32_t own_id;
+
+static uint32_t self(void)
+{
+	if (la_unlikely(!own_id))
+		own_id = (uint32_t)la_sys_gettid();
+	return own_id;
+}
+
+static bool try_lock(uint32_t *word)
+{
+	uint32_t free = 0;
+
+	return __atomic_compare_exchange_n(word, &free, self(), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void __attribute__((noinline)) lock_slowly(uint32_t *word)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (!__atomic_load_n(word, __ATOMIC_RELAXED) && try_lock(word))
+			return;
+		la_arch_pause();
+	}
+	for (;;) {
+		uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+		if (!seen) {
+			/* Others may sleep too: keep the bit set. */
+			if (__atomic_compare_exchange_n(
+				    word, &seen, self() | SLEEPERS, false,
+				    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+				return;
+			continue;
+		}
+		if (!(seen & SLEEPERS) &&
+		    !__atomic_compare_exchange_n(word, &seen, seen | SLEEPERS,
+						 false, __ATOMIC_RELAXED,
+						 __ATOMIC_RELAXED))
+			continue;
+		la_sys_futex_wait(word, seen | SLEEPERS, NULL);
+	}
+}
+
+void la_lock(unsigned rank)
+{
+	uint32_t *word = &locks[rank].word;
+
+	if (la_unlikely(!try_lock(word)))
+		lock_slowly(word);
+}
+
+void la_unlock(unsigned rank)
+{
+	uint32_t *word = &locks[rank].word;
+
+	if (la_unlikely(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) &
+			SLEEPERS))
+		la_sys_futex_wake(word, 1);
+}
+
+bool la_lock_held(unsigned rank)
+{
+	return (__atomic_load_n(&locks[rank].word, __ATOMIC_RELAXED) &
+		~SLEEPERS) == self();
+}
+
+void la_lock_all(void)
+{
+	for (unsigned rank = 0; rank < LA_LOCKS; rank++) {
+		bool ours = la_lock_held(rank);
+
+		if (!ours)
+			la_lock(rank);
+		taken_for_fork[rank] = !ours;
+	}
+}
+
+void la_unlock_all(void)
+{
+	for (unsigned rank = LA_LOCKS; rank-- > 0;)
+		if (taken_for_fork[rank])
+			la_unlock(rank);
+}
+
+void la_lock_after_fork(void)
+{
+	own_id = 0;
+	for (unsigned rank = 0; rank < LA_LOCKS; rank++) {
+		/* Nobody sleeps in the child: forget who slept in the parent. */
+		uint32_t word = taken_for_fork[rank] ? 0 : self();
+
+		__atomic_store_n(&locks[rank].word, word, __ATOMIC_RELEASE);
+	}
+}

@@ -1,0 +1,50 @@
+/*
+ * The agent's locks, all of them in one table so that fork can take them in
+ * order and the child can start with them free.
+ *
+ * Rank = place in the table: a thread that holds a lock takes only later ones.
+ * No lock is held while anything outside the agent is called, with the one
+ * exception of LA_LOCK_LEARN, held across libunwind, which takes nothing of the
+ * host's.
+ *
+ * A lock knows its owner: a signal handler that interrupts its thread inside
+ * the agent can tell that it must not wait for that lock.
+ */
+#ifndef LA_LOCK_H
+#define LA_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LA_HEAP_SHARDS = 256 };
+
+enum la_lock_rank {
+	LA_LOCK_SPARE,   /* state.c: the state of threads without one */
+	LA_LOCK_LEARN,   /* unwind.c: the libunwind probe and its stack */
+	LA_LOCK_FRAMES,  /* frames.c */
+	LA_LOCK_NODES,   /* sites.c: the stack tree and the sites */
+	LA_LOCK_MODULES, /* modules.c */
+	LA_LOCK_MAPS,    /* maps.c: mappings */
+	LA_LOCK_THREADS, /* threads.c: the host's threads */
+	LA_LOCK_HEAP,    /* heap.c: one for each shard */
+	LA_LOCK_STATES = LA_LOCK_HEAP + LA_HEAP_SHARDS, /* state.c */
+	LA_LOCK_MEMORY,                                 /* memory.c */
+	LA_LOCKS
+};
+
+void la_lock(unsigned rank);
+void la_unlock(unsigned rank);
+
+/* Whether the calling thread holds it. */
+bool la_lock_held(unsigned rank);
+
+/*
+ * For fork: takes every lock that the calling thread does not hold already (a
+ * handler may fork while its thread is inside the agent), and gives back those
+ * that it took. In the child the calling thread has another id.
+ */
+void la_lock_all(void);
+void la_unlock_all(void);
+void la_lock_after_fork(void);
+
+#endif

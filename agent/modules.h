@@ -1,0 +1,54 @@
+/*
+ * Which file an address belongs to, also after that file was unloaded and
+ * another took its place.
+ *
+ * A module is one executable segment of a loaded object. Its id is given once
+ * and kept for ever: unloading only takes it out of the map of what is loaded
+ * now. Whenever something was unloaded, the generation changes, and with it
+ * everything that was remembered about addresses must be looked up again.
+ */
+#ifndef LA_MODULES_H
+#define LA_MODULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct la_module {
+	uintptr_t start; /* of the executable segment, rounded to pages */
+	uintptr_t end;
+	uintptr_t image_start; /* of all segments of the object */
+	uintptr_t image_end;
+	uint64_t file_offset; /* of the byte at start */
+	uintptr_t eh_frame_hdr; /* 0 where there is none */
+	const char *path;       /* absolute; "[vdso]" for the kernel's */
+	uint8_t build_id_size;
+	bool ours; /* the agent or one of its own libraries: never a frame */
+	uint8_t build_id[20];
+};
+
+/* Reads the list of loaded objects for the first time. 0 or -errno. */
+int la_modules_boot(void);
+
+/*
+ * The loader allocates and frees through the hooks whenever it loads or
+ * unloads. Cheap, any thread.
+ */
+void la_modules_suspect(void);
+bool la_modules_suspected(void);
+
+/*
+ * Brings the map up to date if the loader's counters moved. Any thread, with
+ * none of the agent's locks held: it takes the loader's.
+ */
+void la_modules_refresh(void);
+
+/* Of the present map: raised when a module was unloaded. */
+uint32_t la_modules_generation(void);
+
+/* The module that is loaded at `address`, or 0. */
+uint32_t la_modules_find(uintptr_t address);
+
+const struct la_module *la_module_at(uint32_t id);
+uint32_t la_modules_count(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* See real.h. */
+
+#define _GNU_SOURCE /* RTLD_NEXT */
+
+#include "agent/real.h"
+
+#include "agent/modules.h"
+#include "agent/system.h"
+#include "agent/unwind.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+
+struct la_real la_real;
+
+static enum { UNKNOWN, SEARCHING, READY, INCOMPLETE } progress;
+
+/* The block's size stands in the 16 bytes before it. */
+char la_bootstrap_arena[LA_BOOTSTRAP_BYTES] __attribute__((aligned(4096)));
+static size_t bootstrap_used;
+enum { HEADER = 16 };
+
+struct la_range la_loader_range, la_allocator_range, la_unwinder_range;
+static const char *allocator = "unknown";
+
+static bool search(void)
+{
+	bool complete = true;
+
+#define LA_FIND(name, result, parameters)                                      \
+	do {                                                                   \
+		void *symbol = dlsym(RTLD_NEXT, #name);                        \
+		memcpy(&la_real.name, &symbol, sizeof(symbol));                \
+	} while (0);
+#define LA_FIND_REQUIRED(name, result, parameters)                             \
+	LA_FIND(name, result, parameters)                                      \
+	complete = complete && la_real.name;
+
+	LA_REAL_REQUIRED(LA_FIND_REQUIRED)
+	LA_REAL_OPTIONAL(LA_FIND)
+#undef LA_FIND
+#undef LA_FIND_REQUIRED
+	return complete;
+}
+
+bool la_real_ready(void)
+{
+	int unknown = UNKNOWN;
+
+	if (la_likely(__atomic_load_n(&progress, __ATOMIC_ACQUIRE) == READY))
+		return true;
+	if (!__atomic_compare_exchange_n((int *)&progress, &unknown, SEARCHING,
+					 false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return false;
+	bool complete = search();
+
+	__atomic_store_n(&progress, complete ? READY : INCOMPLETE,
+			 __ATOMIC_RELEASE);
+	return complete;
+}
+
+static void *bootstrap_alloc(size_t alignment, size_t size)
+{
+	size_t start, end, used = bootstrap_used;
+
+	if (alignment < HEADER)
+		alignment = HEADER;
+	do {
+		start = (used + HEADER + alignment - 1) & ~(alignment - 1);
+		if (size > LA_BOOTSTRAP_BYTES || alignment > 4096 ||
+		    start + size > LA_BOOTSTRAP_BYTES) {
+			errno = ENOMEM;
+			return NULL;
+		}
+		end = start + size;
+	} while (!__atomic_compare_exchange_n(&bootstrap_used, &used, end,
+					      false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	memcpy(la_bootstrap_arena + start - HEADER, &size, sizeof(size));
+	return la_bootstrap_arena + start;
+}
+
+size_t la_bootstrap_size(const void *block)
+{
+	size_t size;
+
+	memcpy(&size, (const char *)block - HEADER, sizeof(size));
+	return size;
+}
+
+void *la_plain_malloc(size_t size)
+{
+	return la_real_ready() ? la_real.malloc(size) :
+				 bootstrap_alloc(HEADER, size);
+}
+
+void *la_plain_calloc(size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (la_real_ready())
+		return la_real.calloc(count, size);
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return bootstrap_alloc(HEADER, bytes); /* never used before: zero */
+}
+
+void *la_plain_memalign(size_t alignment, size_t size)
+{
+	return la_real_ready() ? la_real.memalign(alignment, size) :
+				 bootstrap_alloc(alignment, size);
+}
+
+void *la_plain_realloc(void *block, size_t size)
+{
+	if (la_real_ready())
+		return la_real.realloc(block, size);
+	void *moved = bootstrap_alloc(HEADER, size);
+
+	if (moved && block && la_bootstrap_owns(block)) {
+		size_t old = la_bootstrap_size(block);
+
+		memcpy(moved, block, old < size ? old : size);
+	}
+	return moved;
+}
+
+void la_plain_free(void *block)
+{
+	if (block && !la_bootstrap_owns(block) && la_real_ready())
+		la_real.free(block);
+}
+
+static long with_errno(long result)
+{
+	if (!la_sys_failed(result))
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+void *la_plain_mmap(void *address, size_t length, int protection, int flags,
+		    int fd, off_t offset)
+{
+	if (la_real_ready())
+		return la_real.mmap(address, length, protection, flags, fd,
+				    offset);
+	return (void *)with_errno(la_sys_mmap(address, length, protection,
+					      flags, fd, offset));
+}
+
+int la_plain_munmap(void *address, size_t length)
+{
+	if (la_real_ready())
+		return la_real.munmap(address, length);
+	return (int)with_errno(la_sys_munmap(address, length));
+}
+
+static struct la_range locate(const void *symbol, const char **path)
+{
+	uint32_t id = symbol ? la_modules_find((uintptr_t)symbol) : 0;
+	const struct la_module *module;
+
+	if (!id)
+		return (struct la_range){ 0 };
+	module = la_module_at(id);
+	*path = module->path;
+	return (struct la_range){ module->start, module->end - module->start };
+}
+
+void la_real_locate(void)
+{
+	const char *path;
+	void *malloc_definition;
+
+	memcpy(&malloc_definition, &la_real.malloc, sizeof(malloc_definition));
+	la_allocator_range = locate(malloc_definition, &allocator);
+	/* Defined by every loader of an ELF system with thread-local storage. */
+	la_loader_range =
+		locate(dlsym(RTLD_DEFAULT, "__tls_get_addr"), &path);
+	la_unwinder_range = locate(la_unwind_library(), &path);
+}
+
+const char *la_real_allocator(void)
+{
+	return allocator;
+}

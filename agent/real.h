@@ -1,0 +1,116 @@
+/*
+ * The definitions that the hooks stand in front of, and what serves the host
+ * until they are known: finding them allocates.
+ *
+ * The la_plain_* functions forward without tracking, at any time; once
+ * tracking is on, la_real itself may be used.
+ */
+#ifndef LA_REAL_H
+#define LA_REAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <threads.h>
+
+/* name, result, parameters; the optional ones are NULL where libc has none. */
+#define LA_REAL_REQUIRED(X)                                                    \
+	X(malloc, void *, (size_t))                                            \
+	X(calloc, void *, (size_t, size_t))                                    \
+	X(realloc, void *, (void *, size_t))                                   \
+	X(free, void, (void *))                                                \
+	X(posix_memalign, int, (void **, size_t, size_t))                      \
+	X(aligned_alloc, void *, (size_t, size_t))                             \
+	X(memalign, void *, (size_t, size_t))                                  \
+	X(valloc, void *, (size_t))                                            \
+	X(malloc_usable_size, size_t, (void *))                                \
+	X(mmap, void *, (void *, size_t, int, int, int, off_t))                \
+	X(munmap, int, (void *, size_t))                                       \
+	X(mremap, void *, (void *, size_t, size_t, int, ...))                  \
+	X(pthread_create, int,                                                 \
+	  (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))    \
+	X(pthread_join, int, (pthread_t, void **))                             \
+	X(pthread_tryjoin_np, int, (pthread_t, void **))                       \
+	X(pthread_timedjoin_np, int,                                           \
+	  (pthread_t, void **, const struct timespec *))                       \
+	X(pthread_detach, int, (pthread_t))                                    \
+	X(execve, int, (const char *, char *const[], char *const[]))           \
+	X(execvpe, int, (const char *, char *const[], char *const[]))          \
+	X(fexecve, int, (int, char *const[], char *const[]))                   \
+	X(_exit, void, (int))
+
+#define LA_REAL_OPTIONAL(X)                                                    \
+	X(reallocarray, void *, (void *, size_t, size_t))                      \
+	X(pvalloc, void *, (size_t))                                           \
+	X(free_sized, void, (void *, size_t))                                  \
+	X(free_aligned_sized, void, (void *, size_t, size_t))                  \
+	X(pthread_clockjoin_np, int,                                           \
+	  (pthread_t, void **, clockid_t, const struct timespec *))            \
+	X(thrd_create, int, (thrd_t *, thrd_start_t, void *))                  \
+	X(thrd_join, int, (thrd_t, int *))                                     \
+	X(thrd_detach, int, (thrd_t))                                          \
+	X(execveat, int,                                                       \
+	  (int, const char *, char *const[], char *const[], int))              \
+	X(__libc_start_main, int,                                              \
+	  (int (*)(int, char **, char **), int, char **, void (*)(void),       \
+	   void (*)(void), void (*)(void), void *))
+
+struct la_real {
+#define LA_REAL_MEMBER(name, result, parameters) result(*name) parameters;
+	LA_REAL_REQUIRED(LA_REAL_MEMBER)
+	LA_REAL_OPTIONAL(LA_REAL_MEMBER)
+#undef LA_REAL_MEMBER
+};
+
+extern struct la_real la_real;
+
+/*
+ * Finds them, once. True when they are there; false while this very search is
+ * going on (it allocates), and when libc lacks one that is required.
+ */
+bool la_real_ready(void);
+
+void *la_plain_malloc(size_t size);
+void *la_plain_calloc(size_t count, size_t size);
+void *la_plain_realloc(void *block, size_t size);
+void *la_plain_memalign(size_t alignment, size_t size);
+void la_plain_free(void *block);
+void *la_plain_mmap(void *address, size_t length, int protection, int flags,
+		    int fd, off_t offset);
+int la_plain_munmap(void *address, size_t length);
+
+/*
+ * The bootstrap arena: blocks that were handed out before the next allocator
+ * was known. They are never given back, and every hook that takes a block must
+ * ask first.
+ */
+extern char la_bootstrap_arena[];
+enum { LA_BOOTSTRAP_BYTES = 256 * 1024 };
+
+static inline bool la_bootstrap_owns(const void *block)
+{
+	return (uintptr_t)block - (uintptr_t)la_bootstrap_arena <
+	       LA_BOOTSTRAP_BYTES;
+}
+
+size_t la_bootstrap_size(const void *block);
+
+/* Where objects lie whose calls mean something; once the modules are known. */
+void la_real_locate(void);
+
+struct la_range {
+	uintptr_t start, size;
+};
+extern struct la_range la_loader_range, la_allocator_range, la_unwinder_range;
+
+static inline bool la_in_range(struct la_range range, uintptr_t address)
+{
+	return address - range.start < range.size;
+}
+
+/* The path of the object that defines the next malloc. */
+const char *la_real_allocator(void);
+
+#endif

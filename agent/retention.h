@@ -1,0 +1,28 @@
+/*
+ * Which of the files that this process wrote are still there, and which of them
+ * goes next: never the first, and so that the others cover the whole run. On
+ * the agent's thread.
+ */
+#ifndef LA_RETENTION_H
+#define LA_RETENTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct la_kept {
+	uint64_t utc_ns;
+	uint32_t sequence;
+};
+
+void la_retention_add(struct la_kept file);
+uint32_t la_retention_count(void);
+
+/*
+ * Takes the next one to go out of the list, given that a file of `newest_ns` is
+ * about to be added; false when none may go.
+ */
+bool la_retention_thin(uint64_t newest_ns, struct la_kept *victim);
+
+void la_retention_clear(void);
+
+#endif

@@ -1,0 +1,85 @@
+/* See signals.h. */
+
+#define _GNU_SOURCE
+
+#include "agent/signals.h"
+
+#include "agent/state.h"
+#include "agent/trigger.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+
+static int snapshot_signal;
+
+static void ask_for_snapshot(int signal)
+{
+	(void)signal;
+	la_trigger_post(LA_POST_SIGNAL);
+}
+
+static void die_of(int signal)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+
+	sigaction(signal, &standard, NULL);
+	/* Blocked while its handler runs: it strikes on return. */
+	raise(signal);
+}
+
+/*
+ * What would have ended the process: a snapshot first. The interrupted code may
+ * hold the tracker's locks, which the snapshot needs; then it comes back here
+ * from the end of the tracker.
+ */
+static void snapshot_and_die(int signal)
+{
+	struct la_state *state = la_state_of_thread;
+	int host_errno = errno;
+
+	if (state && la_state_inside_tracker(state)) {
+		state->terminate = (uint32_t)signal;
+		return;
+	}
+	la_trigger_snapshot("exit", NULL);
+	die_of(signal);
+	errno = host_errno;
+}
+
+static void install(int signal, void (*handler)(int))
+{
+	struct sigaction now, ours = { .sa_handler = handler,
+				       .sa_flags = SA_RESTART | SA_ONSTACK };
+
+	if (sigaction(signal, NULL, &now) || now.sa_handler != SIG_DFL)
+		return;
+	sigaction(signal, &ours, NULL);
+}
+
+void la_signals_install(const struct la_options *options)
+{
+	static const int deadly[] = { SIGTERM, SIGINT, SIGHUP };
+	int host_errno = errno;
+
+	snapshot_signal = options->signal;
+	if (snapshot_signal)
+		install(snapshot_signal, ask_for_snapshot);
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		if (options->exit == LA_EXIT_ALWAYS &&
+		    deadly[i] != snapshot_signal)
+			install(deadly[i], snapshot_and_die);
+	errno = host_errno;
+}
+
+enum la_signal_state la_signals_state(void)
+{
+	struct sigaction now;
+
+	if (!snapshot_signal)
+		return LA_SIGNAL_OFF;
+	return !sigaction(snapshot_signal, NULL, &now) &&
+			       now.sa_handler == ask_for_snapshot ?
+		       LA_SIGNAL_OURS :
+		       LA_SIGNAL_TAKEN_BY_HOST;
+}

@@ -1,0 +1,18 @@
+/*
+ * The signals that the agent answers to: the one that asks for a snapshot and,
+ * with exit=always, those that would end the process. The host may take any of
+ * them over at any time, and then has it as if the agent were not there.
+ */
+#ifndef LA_SIGNALS_H
+#define LA_SIGNALS_H
+
+#include "agent/format/control_page.h"
+#include "agent/options.h"
+
+/* At boot. Takes only signals that nobody has a handler for. */
+void la_signals_install(const struct la_options *options);
+
+/* Whether the snapshot signal still comes to us. */
+enum la_signal_state la_signals_state(void);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Capturing the calling thread's stack. No other file walks stacks.
+ */
+#ifndef LA_STACK_H
+#define LA_STACK_H
+
+#include "agent/arch.h"
+#include "agent/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct la_capture {
+	uint32_t count;  /* frames, leaf first */
+	bool truncated; /* there are more, or there may be */
+};
+
+/* Frames kept of each stack, 1 .. LA_MOST_FRAMES. Before tracking begins. */
+void la_stack_set_depth(unsigned depth);
+
+/*
+ * The frames from `registers` outwards, without the agent's own, into
+ * frames[LA_MOST_FRAMES]. With `patient`, addresses that were never seen are
+ * looked up, for which none of the agent's locks may be held; otherwise the
+ * stack ends there (a signal handler has interrupted the agent).
+ */
+struct la_capture la_stack_walk(struct la_state *state,
+				struct la_registers registers, uint32_t *frames,
+				bool patient);
+
+/* The node of a captured stack, or 0 when memory ran out. */
+uint32_t la_stack_node(const uint32_t *frames, struct la_capture capture);
+
+#endif

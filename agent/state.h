@@ -1,0 +1,138 @@
+/*
+ * What the agent keeps for each host thread, and the tokens that say where the
+ * thread is, so that the agent neither tracks itself nor counts twice:
+ *
+ *   allocator_frame  the frame of the hook that is calling the next allocator;
+ *                    what that calls in turn, further down the same stack, is
+ *                    its own business. A frame above it means that the host
+ *                    left the allocator by longjmp.
+ *   tracking         inside the tracker, perhaps holding a lock: what a signal
+ *                    handler does now waits in `pending`.
+ *   own              the agent's own thread, or the agent is calling libraries
+ *                    that may allocate: nothing is tracked.
+ *
+ * Only the thread itself uses its state, but for `held`, which snapshots read.
+ */
+#ifndef LA_STATE_H
+#define LA_STATE_H
+
+#include "agent/system.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LA_MOST_FRAMES = 256, LA_HELD_COUNTS = 256 };
+
+/* Counts that are not yet in their site's: shared lines stay unshared. */
+struct la_held {
+	uint32_t site;
+	uint32_t objects;
+	uint64_t bytes;
+};
+
+struct la_events;
+
+struct la_state {
+	uintptr_t allocator_frame;
+	uint32_t tracking;
+	uint32_t own;
+	int64_t growth; /* live bytes gained and not yet reported */
+	uintptr_t stack_low, stack_high; /* 0, 0: unknown */
+	struct la_events *pending;
+	uint32_t terminate; /* signal to die of once outside the tracker */
+	/* Shared by threads at their very end, under LA_LOCK_SPARE: unlike the
+	 * others, it does not say where its thread is. */
+	bool spare;
+	uintptr_t frame_mask; /* all ones, or 0 for the spare one */
+	uint32_t held_version; /* odd while held counts move to their sites */
+	struct la_held held[LA_HELD_COUNTS];
+	uint32_t frames[LA_MOST_FRAMES];
+	struct la_state *next; /* of all states, or of the unused ones */
+};
+
+enum la_mode {
+	LA_MODE_PASSIVE, /* not ready yet, or not this program: only forward */
+	LA_MODE_OFF,     /* nothing new is recorded, frees are */
+	LA_MODE_ON
+};
+
+extern uint32_t la_mode;
+extern __thread struct la_state *la_state_of_thread;
+/* What la_state_of_thread points to once the thread has given its state back. */
+extern struct la_state la_state_gone;
+
+static inline enum la_mode la_mode_now(void)
+{
+	return __atomic_load_n(&la_mode, __ATOMIC_RELAXED);
+}
+
+/* Prepares for states to end with their threads. 0 or -errno. */
+int la_state_boot(void);
+
+/* The state of a thread that has none yet, or NULL when there is no memory. */
+struct la_state *la_state_create(void);
+
+/* This thread's, or NULL. */
+static inline struct la_state *la_state_get(void)
+{
+	struct la_state *state = la_state_of_thread;
+
+	return la_likely(state != NULL) ? state : la_state_create();
+}
+
+/*
+ * Begins a hook whose frame is `frame`: the state to track with, or NULL when
+ * the call is to be forwarded and not tracked.
+ */
+static inline struct la_state *la_hook_enter(const void *frame)
+{
+	struct la_state *state;
+
+	if (la_unlikely(la_mode_now() == LA_MODE_PASSIVE))
+		return NULL;
+	state = la_state_get();
+	if (la_unlikely(!state || state->own ||
+			(state->allocator_frame &&
+			 (uintptr_t)frame < state->allocator_frame)))
+		return NULL;
+	return state;
+}
+
+/* Around the call of the next allocator. */
+static inline void la_allocator_enter(struct la_state *state, const void *frame)
+{
+	state->allocator_frame = (uintptr_t)frame & state->frame_mask;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void la_allocator_leave(struct la_state *state)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	state->allocator_frame = 0;
+}
+
+/* Whether the thread was interrupted inside the tracker. */
+bool la_state_inside_tracker(const struct la_state *state);
+void la_state_enter_tracker(struct la_state *state);
+void la_state_leave_tracker(struct la_state *state);
+
+/* Counts an allocation of the thread's for later. */
+void la_state_count(struct la_state *state, uint32_t site, uint64_t bytes);
+
+/*
+ * Adds what all threads hold back to totals[site] for sites up to `most`, and
+ * tells how often such counts have moved to their sites so far: a sum that is
+ * to match the sites' own counts sees the same number before and after.
+ */
+struct la_counts;
+void la_state_sum_held(struct la_counts *totals, uint32_t most);
+uint64_t la_state_moves(void);
+
+/* In a forked child: keeps only the calling thread's. Locks are held. */
+void la_state_after_fork(void);
+
+/* Events that could not be recorded. */
+void la_drop(void);
+uint64_t la_drops(void);
+
+#endif

@@ -1,0 +1,308 @@
+/*
+ * See store.h. A file has no name until it is whole (O_TMPFILE, then linkat,
+ * which never replaces anything). Where the file system cannot do that, it has
+ * a temporary name and is locked while it is written: an unlocked temporary is
+ * that of a dead writer, in whatever pid namespace it lived.
+ */
+
+#define _GNU_SOURCE /* O_TMPFILE, renameat2 */
+
+#include "agent/store.h"
+
+#include "agent/format/keys.h"
+#include "agent/notice.h"
+#include "agent/process.h"
+#include "agent/retention.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_TRIES = 1000, LIST_BYTES = 32 * 1024 };
+
+static char folder[PATH_MAX];
+static int folder_fd = -1;
+static uint64_t keep, dir_limit;
+static uint32_t sequence;
+
+static bool usable(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISDIR(status.st_mode) &&
+	       !faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS);
+}
+
+void la_store_choose(const struct la_options *options, const char *temporary)
+{
+	int host_errno = errno;
+	const char *wanted = *options->dir ? options->dir : ".";
+
+	keep = options->keep;
+	dir_limit = options->dir_limit;
+	if (!temporary || !*temporary || !usable(temporary))
+		temporary = "/tmp";
+	if (!usable(wanted)) {
+		la_notice("%s: cannot be written to: snapshots go to %s; set "
+			  "LEAKAGENT_DIR to choose a folder",
+			  *options->dir ? wanted : "the working directory",
+			  temporary);
+		wanted = temporary;
+	}
+	/* The host may change its directory, or its root. */
+	if (!realpath(wanted, folder))
+		snprintf(folder, sizeof(folder), "%s", wanted);
+	errno = host_errno;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t length = strlen(name), end_length = strlen(end);
+
+	return length > end_length && !strcmp(name + length - end_length, end);
+}
+
+static bool is_temporary(const char *name)
+{
+	return ends_with(name, LA_SNAPSHOT_SUFFIX LA_TEMPORARY_SUFFIX);
+}
+
+/* Removes a temporary that nobody has locked. */
+static void sweep_one(const char *name)
+{
+	int fd = openat(folder_fd, name,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &status) && S_ISREG(status.st_mode) &&
+	    status.st_uid == geteuid() && !flock(fd, LOCK_EX | LOCK_NB))
+		unlinkat(folder_fd, name, 0);
+	close(fd);
+}
+
+/*
+ * Calls visit for each name in the folder. Not opendir, which allocates: a host
+ * thread that waits for this one may have been interrupted in its allocator.
+ */
+static void list_folder(void (*visit)(const char *name, void *argument),
+			void *argument)
+{
+	_Alignas(struct dirent64) char entries[LIST_BYTES];
+	int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ssize_t filled;
+
+	while (fd >= 0 &&
+	       (filled = getdents64(fd, entries, sizeof(entries))) > 0)
+		for (ssize_t at = 0; at < filled;) {
+			struct dirent64 *entry = (void *)(entries + at);
+
+			visit(entry->d_name, argument);
+			at += entry->d_reclen;
+		}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void sweep(const char *name, void *argument)
+{
+	(void)argument;
+	if (is_temporary(name))
+		sweep_one(name);
+}
+
+int la_store_open(void)
+{
+	if (folder_fd >= 0)
+		close(folder_fd);
+	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder_fd < 0)
+		return -errno;
+	list_folder(sweep, NULL);
+	return 0;
+}
+
+static void file_name(char name[NAME_MAX + 1], uint64_t utc_ns,
+		      uint32_t number)
+{
+	char time[LA_TIME_BYTES], compact[LA_TIME_BYTES];
+	unsigned used = 0;
+
+	la_time_text(utc_ns, time);
+	for (const char *at = time; *at; at++)
+		if (!strchr("-:.", *at))
+			compact[used++] = *at;
+	compact[used] = '\0';
+	snprintf(name, NAME_MAX + 1, "%s.%d.%s.%u" LA_SNAPSHOT_SUFFIX,
+		 la_process.command, la_process.pid, compact, number);
+}
+
+/* For file systems without O_TMPFILE. */
+static int begin_named(struct la_store_file *file)
+{
+	for (int i = 0; i < NAME_TRIES; i++) {
+		char name[NAME_MAX + 1];
+
+		file_name(name, file->utc_ns, file->sequence);
+		snprintf(file->temporary, sizeof(file->temporary), "%d.%.*s%s",
+			 i, NAME_MAX - 32, name, LA_TEMPORARY_SUFFIX);
+		file->fd = openat(folder_fd, file->temporary,
+				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+					  O_CLOEXEC,
+				  0600);
+		if (file->fd >= 0) {
+			flock(file->fd, LOCK_EX | LOCK_NB);
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return -errno;
+}
+
+int la_store_begin(struct la_store_file *file, uint64_t utc_ns)
+{
+	int error;
+
+	*file = (struct la_store_file){ .fd = -1,
+					.utc_ns = utc_ns,
+					.sequence = sequence + 1 };
+	if (folder_fd < 0) {
+		error = la_store_open();
+		if (error)
+			return error;
+	}
+	file->fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
+			  0600);
+	if (file->fd >= 0)
+		return 0;
+	if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)
+		return begin_named(file);
+	return -errno;
+}
+
+/* Links the nameless file; needs /proc, since only root may link by number. */
+static int link_nameless(int fd, const char *name)
+{
+	char path[64];
+
+	/* Not /proc/self: that is the main thread, with other descriptors. */
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, folder_fd, name, AT_SYMLINK_FOLLOW);
+}
+
+static int publish(const struct la_store_file *file, const char *name)
+{
+	if (!*file->temporary)
+		return link_nameless(file->fd, name);
+	if (!renameat2(folder_fd, file->temporary, folder_fd, name,
+		       RENAME_NOREPLACE))
+		return 0;
+	if (errno == EEXIST || (errno != EINVAL && errno != ENOSYS))
+		return -1;
+	if (linkat(folder_fd, file->temporary, folder_fd, name, 0))
+		return -1;
+	unlinkat(folder_fd, file->temporary, 0);
+	return 0;
+}
+
+static void add_size(const char *name, void *argument)
+{
+	uint64_t *bytes = argument;
+	struct stat status;
+
+	if (ends_with(name, LA_SNAPSHOT_SUFFIX) &&
+	    !fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) &&
+	    S_ISREG(status.st_mode))
+		*bytes += (uint64_t)status.st_size;
+}
+
+/* All bytes in snapshots in the folder, whoever wrote them. */
+static uint64_t folder_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	list_folder(add_size, &bytes);
+	return bytes;
+}
+
+static bool give_up_one(uint64_t newest_ns)
+{
+	struct la_kept victim;
+	char name[NAME_MAX + 1];
+
+	if (!la_retention_thin(newest_ns, &victim))
+		return false;
+	file_name(name, victim.utc_ns, victim.sequence);
+	unlinkat(folder_fd, name, 0);
+	return true;
+}
+
+/* Room for a file, by giving up older ones of this process. */
+static int make_room(uint64_t bytes, uint64_t utc_ns)
+{
+	uint64_t used = dir_limit ? folder_bytes() : 0;
+
+	while (dir_limit && used + bytes > dir_limit) {
+		if (!give_up_one(utc_ns))
+			return -EDQUOT;
+		used = folder_bytes();
+	}
+	while (keep && la_retention_count() >= keep)
+		if (!give_up_one(utc_ns))
+			break;
+	return 0;
+}
+
+int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
+{
+	char name[NAME_MAX + 1];
+	struct stat status;
+	int error = fstat(file->fd, &status) ?
+			    -errno :
+			    make_room((uint64_t)status.st_size,
+				      file->utc_ns);
+
+	for (int i = 0; !error && i < NAME_TRIES; i++) {
+		file_name(name, file->utc_ns, file->sequence);
+		if (!publish(file, name)) {
+			*file->temporary = '\0';
+			sequence = file->sequence;
+			la_retention_add((struct la_kept){ file->utc_ns,
+							   file->sequence });
+			snprintf(path, PATH_MAX, "%.*s/%s",
+				 PATH_MAX - NAME_MAX - 2, folder, name);
+			close(file->fd);
+			return 0;
+		}
+		/* Somebody else's: it stays, and this one takes another name. */
+		error = errno == EEXIST ? 0 : -errno;
+		file->sequence++;
+	}
+	la_store_abandon(file);
+	return error ? error : -EEXIST;
+}
+
+void la_store_abandon(struct la_store_file *file)
+{
+	if (*file->temporary)
+		unlinkat(folder_fd, file->temporary, 0);
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+void la_store_after_fork(void)
+{
+	/* The descriptor was the parent's agent thread's. */
+	folder_fd = -1;
+	sequence = 0;
+	la_retention_clear();
+}

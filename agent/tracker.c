@@ -1,0 +1,302 @@
+/* See tracker.h. */
+
+#include "agent/tracker.h"
+
+#include "agent/arch.h"
+#include "agent/events.h"
+#include "agent/lock.h"
+#include "agent/sites.h"
+#include "agent/stack.h"
+
+#include <signal.h>
+
+/* Live bytes gained before the shared sum is told, as a part of the limit. */
+enum { GROWTH_PARTS = 64 };
+
+static struct {
+	uint64_t limit; /* 0 = not watched */
+	int64_t since_restart;
+	void (*grew)(void);
+} growth __attribute__((aligned(64)));
+
+static void note_growth(struct la_state *state, int64_t bytes)
+{
+	int64_t limit = (int64_t)growth.limit;
+
+	if (la_likely(!limit))
+		return;
+	state->growth += bytes;
+	if (state->growth < limit / GROWTH_PARTS &&
+	    state->growth > -limit / GROWTH_PARTS)
+		return;
+	int64_t sum = __atomic_add_fetch(&growth.since_restart, state->growth,
+					 __ATOMIC_RELAXED);
+
+	state->growth = 0;
+	if (sum >= limit)
+		growth.grew();
+}
+
+void la_tracker_watch_growth(uint64_t bytes, void (*grew)(void))
+{
+	growth.grew = grew;
+	growth.limit = bytes;
+}
+
+void la_tracker_growth_restart(void)
+{
+	__atomic_store_n(&growth.since_restart, 0, __ATOMIC_RELAXED);
+}
+
+static bool recording(void)
+{
+	return la_mode_now() == LA_MODE_ON;
+}
+
+static void apply_events(struct la_state *state);
+
+void la_tracker_begin(struct la_state *state)
+{
+	la_state_enter_tracker(state);
+}
+
+void la_tracker_end(struct la_state *state)
+{
+	la_state_leave_tracker(state);
+	while (la_unlikely(la_events_waiting(state))) {
+		la_state_enter_tracker(state);
+		apply_events(state);
+		la_state_leave_tracker(state);
+	}
+	if (la_unlikely(state->terminate))
+		raise((int)state->terminate);
+}
+
+/* Keeps an event for later, when its thread is inside the tracker already. */
+static void postpone(struct la_state *state, enum la_event_kind kind,
+		     uintptr_t address, uint64_t bytes, const void *frame)
+{
+	struct la_event *event = la_events_reserve(state);
+
+	if (!event)
+		return;
+	event->kind = kind;
+	event->address = address;
+	event->bytes = bytes;
+	if (frame)
+		event->capture = la_stack_walk(state, la_arch_caller(frame),
+					       event->frames, false);
+	la_events_commit(state);
+}
+
+static uint32_t capture(struct la_state *state, const void *frame)
+{
+	struct la_capture walked = la_stack_walk(state, la_arch_caller(frame),
+						 state->frames, true);
+
+	return la_stack_node(state->frames, walked);
+}
+
+static void record_block(struct la_state *state, uintptr_t address,
+			 uint64_t bytes, uint32_t node)
+{
+	struct la_block block = { .bytes = bytes };
+
+	if (bytes > LA_HEAP_MOST_BYTES)
+		block.bytes = LA_HEAP_MOST_BYTES;
+	block.site = node ? la_sites_heap(node) : 0;
+	if (!block.site || !la_heap_insert(address, block)) {
+		la_drop();
+		return;
+	}
+	la_state_count(state, block.site, block.bytes);
+	note_growth(state, (int64_t)block.bytes);
+}
+
+static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
+		       uint32_t node)
+{
+	uint32_t site = node ? la_sites_other(node, LA_KIND_ID_MMAP, 0) : 0;
+
+	if (!site || !la_maps_add(start, start + bytes, site)) {
+		la_drop();
+		return;
+	}
+	la_sites_count(site, 1, bytes);
+	note_growth(state, (int64_t)bytes);
+}
+
+static void apply(struct la_state *state, const struct la_event *event)
+{
+	struct la_block was;
+
+	switch (event->kind) {
+	case LA_EVENT_BLOCK:
+		record_block(state, event->address, event->bytes,
+			     la_stack_node(event->frames, event->capture));
+		break;
+	case LA_EVENT_BLOCK_GONE:
+		if (la_heap_remove(event->address, &was))
+			note_growth(state, -(int64_t)was.bytes);
+		break;
+	case LA_EVENT_MAP:
+		record_map(state, event->address, event->bytes,
+			   la_stack_node(event->frames, event->capture));
+		break;
+	case LA_EVENT_MAP_GONE:
+		la_maps_discard(la_maps_take(event->address,
+					     event->address + event->bytes));
+		break;
+	}
+}
+
+static void apply_events(struct la_state *state)
+{
+	const struct la_event *event;
+
+	while ((event = la_events_next(state)))
+		apply(state, event);
+}
+
+void la_track_block(struct la_state *state, const void *block, size_t bytes,
+		    const void *frame)
+{
+	if (la_unlikely(!recording()))
+		return;
+	if (la_unlikely(la_state_inside_tracker(state))) {
+		postpone(state, LA_EVENT_BLOCK, (uintptr_t)block, bytes, frame);
+		return;
+	}
+	la_state_enter_tracker(state);
+	record_block(state, (uintptr_t)block, bytes, capture(state, frame));
+	la_tracker_end(state);
+}
+
+bool la_untrack_block(struct la_state *state, const void *block,
+		      struct la_block *was)
+{
+	uintptr_t address = (uintptr_t)block;
+	bool inside = la_state_inside_tracker(state);
+	bool found;
+
+	/* Only the part of the table that was interrupted is out of reach. */
+	if (la_unlikely(inside && la_heap_busy(address))) {
+		postpone(state, LA_EVENT_BLOCK_GONE, address, 0, NULL);
+		return false;
+	}
+	if (la_likely(!inside))
+		la_state_enter_tracker(state);
+	found = la_heap_remove(address, was);
+	if (found)
+		note_growth(state, -(int64_t)was->bytes);
+	if (la_likely(!inside))
+		la_tracker_end(state);
+	return found;
+}
+
+void la_retrack_block(struct la_state *state, const void *block,
+		      const struct la_block *was)
+{
+	bool inside = la_state_inside_tracker(state);
+
+	if (!inside)
+		la_state_enter_tracker(state);
+	if (!la_heap_insert((uintptr_t)block, *was))
+		la_drop();
+	note_growth(state, (int64_t)was->bytes);
+	if (!inside)
+		la_tracker_end(state);
+}
+
+void la_track_map(struct la_state *state, uintptr_t start, size_t length,
+		  const void *frame)
+{
+	if (!recording())
+		return;
+	if (la_state_inside_tracker(state)) {
+		postpone(state, LA_EVENT_MAP, start, length, frame);
+		return;
+	}
+	la_state_enter_tracker(state);
+	record_map(state, start, length, capture(state, frame));
+	la_tracker_end(state);
+}
+
+struct la_map *la_untrack_map(struct la_state *state, uintptr_t start,
+			      size_t length)
+{
+	struct la_map *taken;
+
+	if (la_state_inside_tracker(state)) {
+		postpone(state, LA_EVENT_MAP_GONE, start, length, NULL);
+		return NULL;
+	}
+	la_state_enter_tracker(state);
+	taken = la_maps_take(start, start + length);
+	la_tracker_end(state);
+	return taken;
+}
+
+void la_untrack_map_done(struct la_state *state, struct la_map *taken)
+{
+	if (!taken)
+		return;
+	la_state_enter_tracker(state);
+	note_growth(state, -(int64_t)la_maps_taken_bytes(taken));
+	la_maps_discard(taken);
+	la_tracker_end(state);
+}
+
+void la_untrack_map_failed(struct la_state *state, struct la_map *taken)
+{
+	if (!taken)
+		return;
+	la_state_enter_tracker(state);
+	la_maps_restore(taken);
+	la_tracker_end(state);
+}
+
+void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
+	      uintptr_t to, size_t length, bool keeps_old)
+{
+	uint64_t grown;
+	uint32_t site = 0;
+
+	if (!taken)
+		return;
+	la_state_enter_tracker(state);
+	int64_t before = (int64_t)la_maps_taken_bytes(taken);
+
+	if (keeps_old) {
+		grown = la_maps_copy(taken, from, to, length, &site);
+		la_maps_restore(taken);
+		note_growth(state, (int64_t)length);
+	} else {
+		grown = la_maps_move(taken, from, to, length, &site);
+		note_growth(state, (int64_t)length - before);
+	}
+	if (grown)
+		la_sites_count(site, 0, grown);
+	la_tracker_end(state);
+}
+
+struct la_host_thread *la_track_thread(struct la_state *state,
+				       size_t stack_size, bool detached,
+				       const void *frame)
+{
+	struct la_host_thread *thread = NULL;
+	uint32_t node, site;
+
+	/* Handlers do not create threads; if one does, it is not counted. */
+	if (!recording() || la_state_inside_tracker(state))
+		return NULL;
+	la_state_enter_tracker(state);
+	node = capture(state, frame);
+	site = node ? la_sites_other(node, LA_KIND_ID_THREAD, stack_size) : 0;
+	if (site)
+		thread = la_threads_prepare(site, detached);
+	if (!thread)
+		la_drop();
+	la_tracker_end(state);
+	return thread;
+}

@@ -1,0 +1,68 @@
+/*
+ * What the hooks tell: a block or a mapping came or went. Joins stack capture,
+ * the tables and the counts; keeps itself consistent when a signal handler
+ * comes in between; never changes errno.
+ *
+ * `frame` is the hook's own frame address: the stack is captured from its
+ * caller outwards. All of these run on the thread that `state` belongs to.
+ */
+#ifndef LA_TRACKER_H
+#define LA_TRACKER_H
+
+#include "agent/heap.h"
+#include "agent/maps.h"
+#include "agent/state.h"
+#include "agent/threads.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Around uses of the tables by others on a host thread: what a signal handler
+ * does meanwhile is postponed to the end.
+ */
+void la_tracker_begin(struct la_state *state);
+void la_tracker_end(struct la_state *state);
+
+/* After the allocator has returned the block. */
+void la_track_block(struct la_state *state, const void *block, size_t bytes,
+		    const void *frame);
+
+/*
+ * Before the allocator is given the block back. True if it was recorded: then
+ * *was tells how, for la_retrack_block should the call fail.
+ */
+bool la_untrack_block(struct la_state *state, const void *block,
+		      struct la_block *was);
+void la_retrack_block(struct la_state *state, const void *block,
+		      const struct la_block *was);
+
+/* Mappings: addresses and lengths are whole pages. */
+void la_track_map(struct la_state *state, uintptr_t start, size_t length,
+		  const void *frame);
+/* Before the kernel unmaps or replaces a range; end it with one of the next. */
+struct la_map *la_untrack_map(struct la_state *state, uintptr_t start,
+			      size_t length);
+void la_untrack_map_done(struct la_state *state, struct la_map *taken);
+void la_untrack_map_failed(struct la_state *state, struct la_map *taken);
+void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
+	      uintptr_t to, size_t length, bool keeps_old);
+
+/*
+ * Before a thread is created: its record, or NULL when it cannot be recorded.
+ * What happens next goes to threads.h.
+ */
+struct la_host_thread *la_track_thread(struct la_state *state,
+				       size_t stack_size, bool detached,
+				       const void *frame);
+
+/*
+ * Calls `grew`, on any thread, when live bytes have grown by `bytes` since the
+ * last call of la_tracker_growth_restart. 0 = never. `grew` must be safe in a
+ * signal handler.
+ */
+void la_tracker_watch_growth(uint64_t bytes, void (*grew)(void));
+void la_tracker_growth_restart(void);
+
+#endif

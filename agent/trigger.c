@@ -1,0 +1,283 @@
+/* See trigger.h. */
+
+#define _GNU_SOURCE
+
+#include "agent/trigger.h"
+
+#include "agent/control.h"
+#include "agent/dump.h"
+#include "agent/format/control_page.h"
+#include "agent/process.h"
+#include "agent/real.h"
+#include "agent/state.h"
+#include "agent/store.h"
+#include "agent/system.h"
+#include "agent/tracker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { STACK_BYTES = 512 * 1024, MOST_DESCRIPTORS = 65536 };
+
+/* A host thread that waits for a snapshot: lies on that thread's stack. */
+struct request {
+	const char *reason;
+	char *path;
+	int result;
+	uint32_t done; /* futex */
+	struct request *next;
+};
+
+static const struct la_options *options;
+static uint32_t running;
+static uint32_t posted; /* enum la_post bits */
+static struct request *requests;
+
+/* Before the control page is there, the thread sleeps on this word. */
+static uint32_t early_wake;
+static uint32_t *wake_word = &early_wake;
+
+static void wake(void)
+{
+	uint32_t *word = __atomic_load_n(&wake_word, __ATOMIC_SEQ_CST);
+
+	__atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
+	la_sys_futex_wake(word, 1);
+}
+
+void la_trigger_post(enum la_post post)
+{
+	__atomic_or_fetch(&posted, post, __ATOMIC_SEQ_CST);
+	wake();
+}
+
+int la_trigger_snapshot(const char *reason, char path[PATH_MAX])
+{
+	struct request request = { .reason = reason, .path = path };
+
+	if (!__atomic_load_n(&running, __ATOMIC_ACQUIRE) ||
+	    la_process_is_another())
+		return -ESRCH;
+	request.next = __atomic_load_n(&requests, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&requests, &request.next, &request,
+					    false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		;
+	wake();
+	while (!__atomic_load_n(&request.done, __ATOMIC_ACQUIRE))
+		la_sys_futex_wait(&request.done, 0, NULL);
+	return request.result;
+}
+
+static int dump(const char *reason, char *path)
+{
+	static char unwanted[PATH_MAX];
+	int error;
+
+	if (!path)
+		path = unwanted;
+	error = la_dump(reason, path);
+	la_control_report(error, path);
+	return error;
+}
+
+static void serve_requests(void)
+{
+	struct request *request =
+		__atomic_exchange_n(&requests, NULL, __ATOMIC_SEQ_CST);
+
+	while (request) {
+		/* Once it is done, its thread goes on and it is gone. */
+		struct request *next = request->next;
+		uint32_t *done = &request->done;
+
+		request->result = dump(request->reason, request->path);
+		__atomic_store_n(done, 1, __ATOMIC_RELEASE);
+		la_sys_futex_wake(done, 1);
+		request = next;
+	}
+}
+
+static void serve_posts(void)
+{
+	uint32_t posts = __atomic_exchange_n(&posted, 0, __ATOMIC_SEQ_CST);
+
+	if (posts & LA_POST_SIGNAL)
+		dump("signal", NULL);
+	if (posts & LA_POST_GROWTH)
+		dump("growth", NULL);
+}
+
+static void set_mode(enum la_mode mode)
+{
+	__atomic_store_n(&la_mode, mode, __ATOMIC_RELEASE);
+}
+
+static int obey(uint32_t verb)
+{
+	switch (verb) {
+	case LA_VERB_SNAPSHOT:
+		return dump("request", NULL);
+	case LA_VERB_ON:
+		set_mode(LA_MODE_ON);
+		return 0;
+	case LA_VERB_OFF:
+		set_mode(LA_MODE_OFF);
+		return 0;
+	case LA_VERB_STATUS:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void serve_control(void)
+{
+	uint32_t verb = la_control_pending();
+
+	if (verb != LA_VERB_NONE)
+		la_control_answer(obey(verb));
+}
+
+/* The next time that something is to be done unasked, or UINT64_MAX. */
+static uint64_t timer_due, start_due;
+
+static void serve_timers(uint64_t now)
+{
+	if (now >= start_due) {
+		start_due = UINT64_MAX;
+		set_mode(LA_MODE_ON);
+	}
+	if (now >= timer_due) {
+		dump("timer", NULL);
+		/* Times that were missed are not made up for. */
+		timer_due += (la_clock_monotonic() - timer_due) /
+				     options->interval * options->interval +
+			     options->interval;
+	}
+}
+
+static void wait_for_work(uint32_t seen)
+{
+	uint64_t now = la_clock_monotonic();
+	uint64_t due = timer_due < start_due ? timer_due : start_due;
+	uint64_t left = due > now ? due - now : 0;
+	struct timespec timeout = {
+		.tv_sec = (time_t)(left / 1000000000),
+		.tv_nsec = (long)(left % 1000000000),
+	};
+
+	la_sys_futex_wait(wake_word, seen,
+			  due == UINT64_MAX ? NULL : &timeout);
+}
+
+/*
+ * From here on the host's close, chroot and chdir do not reach this thread, nor
+ * this thread's descriptors the host. Where the kernel or a filter refuses
+ * that, descriptors stay shared and must not be touched.
+ */
+static void keep_apart(void)
+{
+	struct rlimit limit = { .rlim_cur = MOST_DESCRIPTORS };
+
+	unshare(CLONE_FS);
+	if (!close_range(0, ~0U, CLOSE_RANGE_UNSHARE))
+		return;
+	if (errno != ENOSYS || unshare(CLONE_FILES))
+		return;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	for (int fd = 0;
+	     fd < MOST_DESCRIPTORS && (rlim_t)fd < limit.rlim_cur; fd++)
+		close(fd);
+}
+
+static void set_timers(void)
+{
+	uint64_t now = la_clock_monotonic();
+
+	timer_due = options->interval ? now + options->interval : UINT64_MAX;
+	start_due = la_mode_now() == LA_MODE_OFF && options->start ?
+			    now + options->start :
+			    UINT64_MAX;
+}
+
+static void *run(void *argument)
+{
+	struct la_state *state = la_state_get();
+	uint32_t *page_wake;
+
+	(void)argument;
+	if (state)
+		state->own = 1;
+	prctl(PR_SET_NAME, "leakagent");
+	keep_apart();
+	la_store_open();
+	set_timers();
+	page_wake = la_control_open(options);
+	if (page_wake)
+		__atomic_store_n(&wake_word, page_wake, __ATOMIC_SEQ_CST);
+	for (;;) {
+		uint32_t seen = __atomic_load_n(wake_word, __ATOMIC_SEQ_CST);
+
+		serve_requests();
+		serve_posts();
+		serve_timers(la_clock_monotonic());
+		serve_control();
+		wait_for_work(seen);
+	}
+	return NULL;
+}
+
+static int start_thread(void)
+{
+	pthread_attr_t attributes;
+	sigset_t everything;
+	pthread_t thread;
+	int error;
+
+	sigfillset(&everything);
+	error = pthread_attr_init(&attributes);
+	if (error)
+		return -error;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setsigmask_np(&attributes, &everything);
+	error = la_real.pthread_create(&thread, &attributes, run, NULL);
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
+int la_trigger_start(const struct la_options *from)
+{
+	struct la_state *state = la_state_get();
+	int host_errno = errno, error;
+
+	if (!state)
+		return -ENOMEM;
+	if (__atomic_exchange_n(&running, 1, __ATOMIC_ACQ_REL))
+		return 0;
+	options = from;
+	/* What libc allocates for the thread is not the host's doing. */
+	state->own++;
+	error = start_thread();
+	state->own--;
+	if (error)
+		__atomic_store_n(&running, 0, __ATOMIC_RELEASE);
+	errno = host_errno;
+	return error;
+}
+
+void la_trigger_after_fork(void)
+{
+	running = 0;
+	posted = 0;
+	requests = NULL;
+	wake_word = &early_wake;
+	la_control_after_fork();
+}

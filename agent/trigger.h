@@ -1,0 +1,32 @@
+/*
+ * The agent's thread: it waits for a reason to take a snapshot, and takes it.
+ *
+ * It blocks all signals, keeps its own descriptors, root and working directory
+ * apart from the host's, and allocates nothing from the host's allocator.
+ */
+#ifndef LA_TRIGGER_H
+#define LA_TRIGGER_H
+
+#include "agent/options.h"
+
+#include <limits.h>
+
+/* Starts the thread, if it does not run; on a host thread. 0 or -errno. */
+int la_trigger_start(const struct la_options *options);
+
+enum la_post { LA_POST_SIGNAL = 1, LA_POST_GROWTH = 2 };
+
+/* Asks for a snapshot and returns at once. Any thread, in signal handlers. */
+void la_trigger_post(enum la_post post);
+
+/*
+ * Asks for a snapshot and waits until it is in place; its path goes to `path`
+ * unless that is NULL. 0 or -errno; -ESRCH where the thread does not run.
+ * Any host thread, also in a signal handler outside the tracker.
+ */
+int la_trigger_snapshot(const char *reason, char path[PATH_MAX]);
+
+/* In a forked child, where the thread is not. */
+void la_trigger_after_fork(void);
+
+#endif

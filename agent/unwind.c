@@ -1,0 +1,520 @@
+/*
+ * See unwind.h.
+ *
+ * libunwind is asked through an address space of our own: its local one opens a
+ * pipe, checks memory through it, and goes on using those descriptor numbers
+ * after the host has closed them. It is loaded with dlopen, not linked: its
+ * exported _Unwind_* would replace those of the host's C++ runtime.
+ */
+
+#include "agent/unwind.h"
+
+#include "agent/lock.h"
+#include "agent/memory.h"
+#include "agent/system.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <libunwind.h>
+#include <string.h>
+
+enum { LEARN_STACK = 256 * 1024, MOST_READS = 24 };
+
+/* How far up the stack a guessed frame may lie, as in libunwind. */
+enum { GUESS_REACH = 0x4000 };
+
+/*
+ * Marked values. Register r starts as REGISTER_MARK + r * SPREAD; the n-th
+ * address that libunwind reads in marked space yields MEMORY_MARK + n * SPREAD.
+ * None of them is an address that a user process can have.
+ */
+#define REGISTER_MARK UINT64_C(0x1000000080000000)
+#define MEMORY_MARK UINT64_C(0x2000000080000000)
+#define SPREAD (UINT64_C(1) << 32)
+
+struct probe {
+	const struct la_module *module;
+	uintptr_t address;
+	struct la_rule rule;
+	bool no_information;
+	unsigned reads;
+	uint64_t read_at[MOST_READS];
+};
+
+/* What a marked value says: the register or read it comes from, and more. */
+struct origin {
+	enum { FROM_ELSEWHERE, FROM_REGISTER, FROM_MEMORY } from;
+	unsigned which;
+	int32_t offset;
+};
+
+static struct {
+	unw_addr_space_t (*create_addr_space)(unw_accessors_t *, int);
+	int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
+	int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
+	int (*step)(unw_cursor_t *);
+	int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
+	int (*is_signal_frame)(unw_cursor_t *);
+	int (*search_unwind_table)(unw_addr_space_t, unw_word_t,
+				   unw_dyn_info_t *, unw_proc_info_t *, int,
+				   void *);
+	unw_addr_space_t space;
+	char *stack;
+} lib;
+
+static struct origin origin_of(uint64_t value)
+{
+	struct origin origin = { FROM_ELSEWHERE, 0, 0 };
+	uint64_t base = value >> 60 == 1 ? REGISTER_MARK : MEMORY_MARK;
+
+	if (value >> 60 != 1 && value >> 60 != 2)
+		return origin;
+	origin.from = value >> 60 == 1 ? FROM_REGISTER : FROM_MEMORY;
+	/* Offsets of either sign around the middle of a mark's reach. */
+	origin.which = (unsigned)((value - base + SPREAD / 2) / SPREAD);
+	origin.offset = (int32_t)(value - base - origin.which * SPREAD);
+	return origin;
+}
+
+/* Unwind tables and code lie in the object itself. */
+static bool readable(const struct probe *probe, uint64_t address)
+{
+	return address >= probe->module->image_start &&
+	       address + sizeof(unw_word_t) <= probe->module->image_end;
+}
+
+static int access_mem(unw_addr_space_t space, unw_word_t address,
+		      unw_word_t *value, int write, void *argument)
+{
+	struct probe *probe = argument;
+	struct origin origin = origin_of(address);
+
+	(void)space;
+	if (write)
+		return -UNW_EREADONLYREG;
+	if (origin.from == FROM_ELSEWHERE) {
+		if (!readable(probe, address))
+			return -UNW_EINVAL;
+		memcpy(value, (const void *)address, sizeof(*value));
+		return 0;
+	}
+	for (unsigned i = 0; i < probe->reads; i++)
+		if (probe->read_at[i] == address) {
+			*value = MEMORY_MARK + i * SPREAD;
+			return 0;
+		}
+	if (probe->reads == MOST_READS)
+		return -UNW_EINVAL;
+	probe->read_at[probe->reads] = address;
+	*value = MEMORY_MARK + probe->reads++ * SPREAD;
+	return 0;
+}
+
+static int access_reg(unw_addr_space_t space, unw_regnum_t number,
+		      unw_word_t *value, int write, void *argument)
+{
+	const struct probe *probe = argument;
+
+	(void)space;
+	if (write)
+		return -UNW_EREADONLYREG;
+	if (number < 0 || number >= LA_ARCH_UNW_REGISTERS)
+		return -UNW_EBADREG;
+	*value = number == LA_ARCH_UNW_PC ?
+			 probe->address :
+			 REGISTER_MARK + (unsigned)number * SPREAD;
+	return 0;
+}
+
+static int access_fpreg(unw_addr_space_t space, unw_regnum_t number,
+			unw_fpreg_t *value, int write, void *argument)
+{
+	(void)space, (void)number, (void)value, (void)write, (void)argument;
+	return -UNW_EBADREG;
+}
+
+/* Only the binary search table that linkers make is understood. */
+static int find_proc_info(unw_addr_space_t space, unw_word_t address,
+			  unw_proc_info_t *info, int need, void *argument)
+{
+	enum { UDATA4 = 0x03, DATAREL_SDATA4 = 0x3b, PCREL_SDATA4 = 0x1b };
+	struct probe *probe = argument;
+	const struct la_module *module = probe->module;
+	const uint8_t *header = (const uint8_t *)module->eh_frame_hdr;
+	unw_dyn_info_t table = { 0 };
+	uint32_t entries;
+	int result = -UNW_ENOINFO;
+
+	if (header && header[0] == 1 && header[1] == PCREL_SDATA4 &&
+	    header[2] == UDATA4 && header[3] == DATAREL_SDATA4) {
+		memcpy(&entries, header + 8, sizeof(entries));
+		table.format = UNW_INFO_FORMAT_REMOTE_TABLE;
+		table.start_ip = module->start;
+		table.end_ip = module->end;
+		table.u.rti.segbase = module->eh_frame_hdr;
+		table.u.rti.table_data = module->eh_frame_hdr + 12;
+		table.u.rti.table_len =
+			entries * (uint64_t)8 / sizeof(unw_word_t);
+		result = lib.search_unwind_table(space, address, &table, info,
+						 need, argument);
+	}
+	if (result < 0)
+		probe->no_information = true;
+	return result;
+}
+
+static void put_unwind_info(unw_addr_space_t space, unw_proc_info_t *info,
+			    void *argument)
+{
+	(void)space, (void)info, (void)argument;
+}
+
+static int get_dyn_info_list_addr(unw_addr_space_t space, unw_word_t *address,
+				  void *argument)
+{
+	(void)space, (void)address, (void)argument;
+	return -UNW_ENOINFO;
+}
+
+static int resume(unw_addr_space_t space, unw_cursor_t *cursor, void *argument)
+{
+	(void)space, (void)cursor, (void)argument;
+	return -UNW_EINVAL;
+}
+
+static int get_proc_name(unw_addr_space_t space, unw_word_t address,
+			 char *buffer, size_t size, unw_word_t *offset,
+			 void *argument)
+{
+	(void)space, (void)address, (void)buffer, (void)size, (void)offset;
+	(void)argument;
+	return -UNW_ENOINFO;
+}
+
+/* Where a value of the caller was read from. */
+static bool read_from(const struct probe *probe, uint64_t value,
+		      struct origin *place)
+{
+	struct origin origin = origin_of(value);
+
+	if (origin.from != FROM_MEMORY || origin.offset ||
+	    origin.which >= probe->reads)
+		return false;
+	*place = origin_of(probe->read_at[origin.which]);
+	return place->from == FROM_REGISTER;
+}
+
+static bool describe_fp(const struct probe *probe, struct la_rule *rule,
+			uint64_t fp, unsigned base, int32_t base_offset)
+{
+	struct origin origin = origin_of(fp), place;
+
+	if (origin.from == FROM_REGISTER && origin.which == LA_ARCH_UNW_FP &&
+	    !origin.offset) {
+		rule->fp_rule = LA_FP_SAME;
+		return true;
+	}
+	if (!read_from(probe, fp, &place) || place.which != base)
+		return false;
+	rule->fp_rule = LA_FP_SAVED;
+	rule->fp = place.offset - base_offset;
+	return true;
+}
+
+static bool describe_signal(const struct probe *probe, struct la_rule *rule,
+			    uint64_t pc, uint64_t sp, uint64_t fp)
+{
+	struct origin place;
+
+	rule->kind = LA_RULE_SIGNAL;
+	if (!read_from(probe, sp, &place) || place.which != LA_ARCH_UNW_SP ||
+	    place.offset != (int16_t)place.offset)
+		return false;
+	rule->slot = (int16_t)place.offset;
+	if (!read_from(probe, pc, &place) || place.which != LA_ARCH_UNW_SP)
+		return false;
+	rule->cfa = place.offset;
+	return describe_fp(probe, rule, fp, LA_ARCH_UNW_SP, 0);
+}
+
+/* CFA = *(fp + slot) + cfa, as functions that realign their stack have it. */
+static bool describe_realigned(const struct probe *probe, struct la_rule *rule,
+			       uint64_t pc, uint64_t cfa, uint64_t fp)
+{
+	struct origin origin = origin_of(cfa);
+	struct origin slot = origin_of(probe->read_at[origin.which]);
+	struct origin place;
+
+	if (slot.from != FROM_REGISTER || slot.which != LA_ARCH_UNW_FP ||
+	    slot.offset != (int16_t)slot.offset)
+		return false;
+	rule->kind = LA_RULE_FP_SLOT;
+	rule->slot = (int16_t)slot.offset;
+	rule->cfa = origin.offset;
+	/* The return address lies relative to the CFA, a value that was read. */
+	struct origin at = origin_of(pc);
+
+	if (at.from != FROM_MEMORY || at.which >= probe->reads ||
+	    probe->read_at[at.which] != cfa + LA_ARCH_RETURN_ADDRESS_OFFSET)
+		return false;
+	/* The frame pointer is saved relative to itself: *(fp + 0), as a rule. */
+	if (!read_from(probe, fp, &place) || place.which != LA_ARCH_UNW_FP)
+		return false;
+	rule->fp_rule = LA_FP_SAVED;
+	rule->fp = place.offset;
+	return true;
+}
+
+static bool describe_plain(const struct probe *probe, struct la_rule *rule,
+			   uint64_t pc, uint64_t cfa, uint64_t fp)
+{
+	struct origin origin = origin_of(cfa), place;
+
+	if (origin.which != LA_ARCH_UNW_SP && origin.which != LA_ARCH_UNW_FP)
+		return false;
+	rule->kind = origin.which == LA_ARCH_UNW_SP ? LA_RULE_SP : LA_RULE_FP;
+	rule->cfa = origin.offset;
+	if (!read_from(probe, pc, &place) || place.which != origin.which ||
+	    place.offset != origin.offset + LA_ARCH_RETURN_ADDRESS_OFFSET)
+		return false;
+	return describe_fp(probe, rule, fp, origin.which, origin.offset);
+}
+
+static struct la_rule describe(const struct probe *probe, unw_cursor_t *cursor,
+			       bool signal)
+{
+	struct la_rule rule = { 0 };
+	unw_word_t pc, sp, fp;
+	bool known;
+
+	if (lib.get_reg(cursor, UNW_REG_IP, &pc) ||
+	    lib.get_reg(cursor, UNW_REG_SP, &sp))
+		return (struct la_rule){ .kind = LA_RULE_OPAQUE };
+	if (!pc)
+		return (struct la_rule){ .kind = LA_RULE_END };
+	if (lib.get_reg(cursor, LA_ARCH_UNW_FP, &fp))
+		fp = 0;
+	struct origin origin = origin_of(sp);
+
+	if (signal)
+		known = describe_signal(probe, &rule, pc, sp, fp);
+	else if (origin.from == FROM_MEMORY)
+		known = describe_realigned(probe, &rule, pc, sp, fp);
+	else
+		known = origin.from == FROM_REGISTER &&
+			describe_plain(probe, &rule, pc, sp, fp);
+	if (!known)
+		rule.kind = LA_RULE_OPAQUE;
+	return rule;
+}
+
+static void probe_once(void *argument)
+{
+	struct probe *probe = argument;
+	unw_cursor_t cursor;
+
+	/*
+	 * A handler returns to the first byte of the trampoline: seen from the
+	 * return address - 1, that is the next byte.
+	 */
+	probe->address++;
+	bool signal = lib.init_remote(&cursor, lib.space, probe) == 0 &&
+		      lib.is_signal_frame(&cursor) > 0;
+
+	probe->rule.kind = LA_RULE_OPAQUE;
+	if (!signal) {
+		probe->address--;
+		if (lib.init_remote(&cursor, lib.space, probe) < 0)
+			return;
+	}
+	int result = lib.step(&cursor);
+
+	if (probe->no_information && !signal)
+		probe->rule.kind = LA_RULE_GUESS;
+	else if (result == 0)
+		probe->rule.kind = LA_RULE_END;
+	else if (result > 0)
+		probe->rule = describe(probe, &cursor, signal);
+}
+
+const void *la_unwind_library(void)
+{
+	const void *address;
+
+	memcpy(&address, &lib.step, sizeof(address));
+	return address;
+}
+
+struct la_rule la_unwind_learn(uintptr_t address,
+			       const struct la_module *module)
+{
+	struct probe probe = { .module = module, .address = address };
+	int host_errno = errno;
+
+	la_lock(LA_LOCK_LEARN);
+	la_arch_call_on_stack(probe_once, &probe, lib.stack + LEARN_STACK);
+	la_unlock(LA_LOCK_LEARN);
+	errno = host_errno;
+	return probe.rule;
+}
+
+static uintptr_t word_at(uintptr_t address)
+{
+	return *(const uintptr_t *)address;
+}
+
+/* Whether the word at `address` lies in the part of the stack above `sp`. */
+static bool on_stack(uintptr_t address, uintptr_t sp, uintptr_t limit)
+{
+	return address >= sp && address % sizeof(uintptr_t) == 0 &&
+	       (!limit || address + sizeof(uintptr_t) <= limit);
+}
+
+static enum la_step arrive(struct la_registers *registers, uintptr_t pc,
+			   uintptr_t sp, uintptr_t fp)
+{
+	if (!pc)
+		return LA_STEP_END;
+	registers->pc = pc - 1;
+	registers->sp = sp;
+	registers->fp = fp;
+	return LA_STEP_CALLER;
+}
+
+/* What libunwind does where there is no unwind information. */
+static enum la_step step_guess(struct la_registers *registers, uintptr_t limit)
+{
+	uintptr_t fp = registers->fp;
+
+	if (!fp)
+		return LA_STEP_END;
+	if (!limit || fp < registers->sp || fp - registers->sp > GUESS_REACH ||
+	    !on_stack(fp, registers->sp, limit) ||
+	    !on_stack(fp + sizeof(uintptr_t), registers->sp, limit))
+		return LA_STEP_LOST;
+	return arrive(registers, word_at(fp + sizeof(uintptr_t)),
+		      fp + 2 * sizeof(uintptr_t), word_at(fp));
+}
+
+static enum la_step step_signal(const struct la_rule *rule,
+				struct la_registers *registers)
+{
+	uintptr_t sp = registers->sp;
+
+	registers->pc = word_at(sp + (uintptr_t)(intptr_t)rule->cfa);
+	registers->sp = word_at(sp + (uintptr_t)(intptr_t)rule->slot);
+	if (rule->fp_rule == LA_FP_SAVED)
+		registers->fp = word_at(sp + (uintptr_t)(intptr_t)rule->fp);
+	return registers->pc ? LA_STEP_INTERRUPTED : LA_STEP_END;
+}
+
+static enum la_step step_to_cfa(const struct la_rule *rule,
+				struct la_registers *registers, uintptr_t cfa,
+				uintptr_t fp_base, uintptr_t limit)
+{
+	uintptr_t return_slot = cfa + LA_ARCH_RETURN_ADDRESS_OFFSET;
+	uintptr_t fp = registers->fp;
+
+	/* A caller's frame lies above its callee's, or the rule is wrong. */
+	if (la_unlikely(!on_stack(return_slot, registers->sp, limit)))
+		return LA_STEP_LOST;
+	if (rule->fp_rule == LA_FP_SAVED) {
+		uintptr_t slot = fp_base + (uintptr_t)(intptr_t)rule->fp;
+
+		if (la_unlikely(!on_stack(slot, registers->sp, limit)))
+			return LA_STEP_LOST;
+		fp = word_at(slot);
+	}
+	return arrive(registers, word_at(return_slot), cfa, fp);
+}
+
+enum la_step la_unwind_step(const struct la_rule *rule,
+			    struct la_registers *registers, uintptr_t limit)
+{
+	uintptr_t offset = (uintptr_t)(intptr_t)rule->cfa;
+	uintptr_t cfa, slot;
+
+	switch (rule->kind) {
+	case LA_RULE_SP:
+		cfa = registers->sp + offset;
+		return step_to_cfa(rule, registers, cfa, cfa, limit);
+	case LA_RULE_FP:
+		cfa = registers->fp + offset;
+		return step_to_cfa(rule, registers, cfa, cfa, limit);
+	case LA_RULE_FP_SLOT:
+		slot = registers->fp + (uintptr_t)(intptr_t)rule->slot;
+		if (!on_stack(slot, registers->sp, limit))
+			return LA_STEP_LOST;
+		cfa = word_at(slot) + offset;
+		return step_to_cfa(rule, registers, cfa, registers->fp, limit);
+	case LA_RULE_SIGNAL:
+		return step_signal(rule, registers);
+	case LA_RULE_GUESS:
+		return step_guess(registers, limit);
+	case LA_RULE_END:
+		return LA_STEP_END;
+	default:
+		return LA_STEP_LOST;
+	}
+}
+
+static int load_symbols(void *library)
+{
+	/* The names that libunwind.h's macros stand for. */
+#define STRINGIFY_(x) #x
+#define STRINGIFY(x) STRINGIFY_(x)
+#define LOAD(member, name)                                                     \
+	do {                                                                   \
+		void *symbol = dlsym(library, STRINGIFY(name));                \
+		if (!symbol)                                                   \
+			return -ENOSYS;                                        \
+		memcpy(&lib.member, &symbol, sizeof(symbol));                  \
+	} while (0)
+
+	LOAD(create_addr_space, unw_create_addr_space);
+	LOAD(set_caching_policy, unw_set_caching_policy);
+	LOAD(init_remote, unw_init_remote);
+	LOAD(step, unw_step);
+	LOAD(get_reg, unw_get_reg);
+	LOAD(is_signal_frame, unw_is_signal_frame);
+	/* Not in the public header, but exported for tools such as perf. */
+	LOAD(search_unwind_table, UNW_OBJ(dwarf_search_unwind_table));
+#undef LOAD
+#undef STRINGIFY
+#undef STRINGIFY_
+	return 0;
+}
+
+int la_unwind_boot(void)
+{
+	static unw_accessors_t accessors = {
+		.find_proc_info = find_proc_info,
+		.put_unwind_info = put_unwind_info,
+		.get_dyn_info_list_addr = get_dyn_info_list_addr,
+		.access_mem = access_mem,
+		.access_reg = access_reg,
+		.access_fpreg = access_fpreg,
+		.resume = resume,
+		.get_proc_name = get_proc_name,
+	};
+	void *library = dlopen("libunwind-x86_64.so.8",
+			       RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	int error;
+
+	if (!library)
+		return -ENOENT;
+	error = load_symbols(library);
+	if (error)
+		return error;
+	lib.stack = la_memory_map(LEARN_STACK);
+	if (!lib.stack)
+		return -ENOMEM;
+	unw_addr_space_t space = lib.create_addr_space(&accessors, 0);
+
+	if (!space)
+		return -ENOMEM;
+	/* Rules are cached here; a second cache would outlive a dlclose. */
+	lib.set_caching_policy(space, UNW_CACHE_NONE);
+	lib.space = space;
+	return 0;
+}

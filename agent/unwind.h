@@ -1,0 +1,74 @@
+/*
+ * How to get from one frame to its caller: the unwind rule of an address.
+ *
+ * A rule is learnt once for an address, with libunwind's help, and then applied
+ * to any number of stacks without it. To learn one, libunwind steps out of a
+ * made-up frame whose registers and memory hold marked values; where those
+ * marks turn up afterwards tells what the unwind information says. So only
+ * libunwind's public interface is relied on, and nothing is read from the
+ * host's stack while learning.
+ */
+#ifndef LA_UNWIND_H
+#define LA_UNWIND_H
+
+#include "agent/arch.h"
+#include "agent/modules.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum la_rule_kind {
+	LA_RULE_GUESS, /* no unwind information: try the frame pointer */
+	LA_RULE_END,   /* outermost frame */
+	LA_RULE_SP,    /* CFA = sp + cfa */
+	LA_RULE_FP,    /* CFA = fp + cfa */
+	LA_RULE_FP_SLOT, /* CFA = *(fp + slot) + cfa */
+	LA_RULE_SIGNAL,  /* a signal's frame: everything is saved relative to sp */
+	LA_RULE_OPAQUE   /* the information is there, but none of the above */
+};
+
+enum la_fp_rule {
+	LA_FP_SAME,  /* the callee left it alone */
+	LA_FP_SAVED, /* at fp, relative to the CFA (the sp for SIGNAL) */
+	LA_FP_LOST   /* nobody knows */
+};
+
+struct la_rule {
+	uint8_t kind;    /* enum la_rule_kind */
+	uint8_t fp_rule; /* enum la_fp_rule */
+	int16_t slot;    /* SIGNAL: where sp is saved */
+	int32_t cfa;     /* SIGNAL: where pc is saved */
+	int32_t fp;
+};
+
+/* Loads libunwind, out of the host's sight. 0 or -errno. */
+int la_unwind_boot(void);
+
+/* An address in libunwind: what it maps for itself is not the host's. */
+const void *la_unwind_library(void);
+
+/*
+ * The rule for code at `address`, which lies in `module`. Any thread, with no
+ * lock of the agent's held; takes microseconds. Uses a stack of its own. Calls
+ * only libunwind, whose few library calls the hooks let through untracked
+ * while the calling thread's state says so.
+ */
+struct la_rule la_unwind_learn(uintptr_t address,
+			       const struct la_module *module);
+
+enum la_step {
+	LA_STEP_CALLER, /* registers are the caller's; pc = return address - 1 */
+	LA_STEP_INTERRUPTED, /* the same after a signal's frame: pc is exact */
+	LA_STEP_END,         /* there is no caller */
+	LA_STEP_LOST         /* there is one, but no way to it */
+};
+
+/*
+ * One step outwards. `limit` is the highest address of the stack in use, or 0
+ * where unknown; then only unwind information is trusted, no guess. Memory is
+ * read only between sp and limit.
+ */
+enum la_step la_unwind_step(const struct la_rule *rule,
+			    struct la_registers *registers, uintptr_t limit);
+
+#endif

@@ -1,0 +1,457 @@
+/*
+ * See writer.h. protobuf-c packs whole trees: to keep the memory small, the
+ * profile is packed and compressed in pieces, each a profile with a few fields
+ * of its own. Joined together they are one message: that is how protobuf
+ * defines repeated fields.
+ */
+
+#include "agent/writer.h"
+
+#include "agent/format/keys.h"
+#include "agent/format/profile.pb-c.h"
+#include "agent/frames.h"
+#include "agent/memory.h"
+#include "agent/modules.h"
+#include "agent/state.h"
+#include "agent/system.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+typedef Perftools__Profiles__Profile Profile;
+typedef Perftools__Profiles__ValueType ValueType;
+typedef Perftools__Profiles__Sample Sample;
+typedef Perftools__Profiles__Label Label;
+typedef Perftools__Profiles__Mapping Mapping;
+typedef Perftools__Profiles__Location Location;
+typedef Perftools__Profiles__Line Line;
+typedef Perftools__Profiles__Function Function;
+
+/* Fast: a snapshot competes with the host for processors. */
+enum { COMPRESSION = 1, GZIP_WINDOW = 15 + 16 };
+
+enum { OUT_BYTES = 64 * 1024, ARENA_BYTES = 512 * 1024 };
+
+/* Strings whose place in the table is known from the start. */
+enum fixed_string {
+	STRING_EMPTY,
+	STRING_TYPES,
+	STRING_COUNT = STRING_TYPES + LA_SAMPLE_TYPES,
+	STRING_BYTES,
+	STRING_SPACE,
+	STRING_KIND,
+	STRING_STACK_SIZE,
+	STRING_KINDS,
+	STRING_JIT = STRING_KINDS + LA_KINDS,
+	STRING_TRUNCATED,
+	FIXED_STRINGS
+};
+
+struct writer {
+	int fd;
+	int error; /* the first one; afterwards nothing is done any more */
+	z_stream deflate;
+	char *arena; /* zlib's memory */
+	size_t arena_used;
+	uint8_t *out;
+	uint8_t *packed;
+	size_t packed_room;
+	uint32_t frames; /* ids above are newer than this snapshot */
+	uint32_t *location_of; /* frame -> location id, 0 = not yet */
+	uint32_t *frame_of;    /* location id -> frame */
+	uint32_t locations;
+	uint32_t *mapping_of; /* module -> mapping id */
+	uint32_t *module_of;
+	uint32_t mappings;
+	uint32_t modules;
+	uint32_t functions;
+	int64_t strings;
+};
+
+static void *zlib_alloc(void *opaque, unsigned items, unsigned size)
+{
+	struct writer *writer = opaque;
+	size_t bytes = ((size_t)items * size + 63) & ~(size_t)63;
+	void *memory = writer->arena + writer->arena_used;
+
+	if (bytes > ARENA_BYTES - writer->arena_used)
+		return Z_NULL;
+	writer->arena_used += bytes;
+	return memory;
+}
+
+static void zlib_free(void *opaque, void *memory)
+{
+	(void)opaque, (void)memory;
+}
+
+static void write_out(struct writer *writer, size_t bytes)
+{
+	const uint8_t *at = writer->out;
+
+	while (bytes && !writer->error) {
+		ssize_t written = write(writer->fd, at, bytes);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0) {
+			writer->error = written ? -errno : -EIO;
+			return;
+		}
+		at += written;
+		bytes -= (size_t)written;
+	}
+}
+
+static void compress_bytes(struct writer *writer, const uint8_t *data,
+			   size_t bytes, int flush)
+{
+	z_stream *stream = &writer->deflate;
+	int result = Z_OK;
+
+	stream->next_in = (uint8_t *)data;
+	stream->avail_in = (unsigned)bytes;
+	do {
+		stream->next_out = writer->out;
+		stream->avail_out = OUT_BYTES;
+		result = deflate(stream, flush);
+		write_out(writer, OUT_BYTES - stream->avail_out);
+	} while (!writer->error && result == Z_OK &&
+		 (stream->avail_in || !stream->avail_out ||
+		  flush == Z_FINISH));
+	if (!writer->error && result != Z_OK && result != Z_STREAM_END &&
+	    result != Z_BUF_ERROR)
+		writer->error = -EIO;
+}
+
+static bool reserve_packed(struct writer *writer, size_t bytes)
+{
+	if (bytes <= writer->packed_room)
+		return true;
+	la_memory_unmap(writer->packed, writer->packed_room);
+	writer->packed = la_memory_map(2 * bytes);
+	writer->packed_room = writer->packed ? 2 * bytes : 0;
+	if (!writer->packed)
+		writer->error = -ENOMEM;
+	return writer->packed;
+}
+
+static void put(struct writer *writer, const Profile *piece)
+{
+	size_t bytes;
+
+	if (writer->error)
+		return;
+	bytes = perftools__profiles__profile__get_packed_size(piece);
+	if (!reserve_packed(writer, bytes))
+		return;
+	perftools__profiles__profile__pack(piece, writer->packed);
+	compress_bytes(writer, writer->packed, bytes, Z_NO_FLUSH);
+}
+
+/* Returns the string's index. */
+static int64_t put_string(struct writer *writer, const char *text)
+{
+	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+	char *table[] = { (char *)text };
+
+	piece.n_string_table = 1;
+	piece.string_table = table;
+	put(writer, &piece);
+	return writer->strings++;
+}
+
+static void put_fixed_strings(struct writer *writer)
+{
+	static const char *const fixed[FIXED_STRINGS] = {
+		[STRING_EMPTY] = "",
+		[STRING_COUNT] = LA_UNIT_COUNT,
+		[STRING_BYTES] = LA_UNIT_BYTES,
+		[STRING_SPACE] = LA_PERIOD_TYPE,
+		[STRING_KIND] = LA_LABEL_KIND,
+		[STRING_STACK_SIZE] = LA_LABEL_STACK_SIZE,
+		[STRING_KINDS + LA_KIND_ID_HEAP] = LA_KIND_HEAP,
+		[STRING_KINDS + LA_KIND_ID_MMAP] = LA_KIND_MMAP,
+		[STRING_KINDS + LA_KIND_ID_THREAD] = LA_KIND_THREAD,
+		[STRING_JIT] = LA_FRAME_JIT,
+		[STRING_TRUNCATED] = LA_FRAME_TRUNCATED,
+	};
+	static const char *const types[] = LA_SAMPLE_TYPE_NAMES;
+
+	for (unsigned i = 0; i < FIXED_STRINGS; i++) {
+		bool type = i >= STRING_TYPES &&
+			    i < STRING_TYPES + LA_SAMPLE_TYPES;
+
+		put_string(writer, type ? types[i - STRING_TYPES] : fixed[i]);
+	}
+}
+
+static void put_header(struct writer *writer, uint64_t utc_ns,
+		       uint64_t duration_ns)
+{
+	static const int64_t units[LA_SAMPLE_TYPES] = {
+		[LA_ALLOC_OBJECTS] = STRING_COUNT,
+		[LA_ALLOC_SPACE] = STRING_BYTES,
+		[LA_INUSE_OBJECTS] = STRING_COUNT,
+		[LA_INUSE_SPACE] = STRING_BYTES,
+	};
+	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+	ValueType types[LA_SAMPLE_TYPES], *pointers[LA_SAMPLE_TYPES];
+	ValueType period = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
+
+	for (int i = 0; i < LA_SAMPLE_TYPES; i++) {
+		perftools__profiles__value_type__init(&types[i]);
+		types[i].type = STRING_TYPES + i;
+		types[i].unit = units[i];
+		pointers[i] = &types[i];
+	}
+	period.type = STRING_SPACE;
+	period.unit = STRING_BYTES;
+	piece.n_sample_type = LA_SAMPLE_TYPES;
+	piece.sample_type = pointers;
+	piece.default_sample_type = STRING_TYPES + LA_INUSE_SPACE;
+	piece.period_type = &period;
+	piece.period = 1;
+	piece.time_nanos = (int64_t)utc_ns;
+	piece.duration_nanos = (int64_t)duration_ns;
+	put(writer, &piece);
+}
+
+static uint32_t location_of(struct writer *writer, uint32_t frame)
+{
+	if (frame > writer->frames)
+		frame = LA_FRAME_ID_TRUNCATED;
+	if (!writer->location_of[frame]) {
+		writer->location_of[frame] = ++writer->locations;
+		writer->frame_of[writer->locations] = frame;
+	}
+	return writer->location_of[frame];
+}
+
+static unsigned read_stack(struct writer *writer, uint32_t node,
+			   uint64_t *locations)
+{
+	unsigned count = 0;
+
+	while (node != LA_ROOT_NODE && count <= LA_MOST_FRAMES) {
+		const struct la_node *at = la_node_at(node);
+
+		locations[count++] = location_of(writer, at->frame);
+		node = at->caller;
+	}
+	return count;
+}
+
+static void put_sample(struct writer *writer, const struct la_site *site,
+		       const struct la_row *row)
+{
+	uint64_t locations[LA_MOST_FRAMES + 1];
+	int64_t values[LA_SAMPLE_TYPES] = {
+		[LA_ALLOC_OBJECTS] = (int64_t)row->allocated.objects,
+		[LA_ALLOC_SPACE] = (int64_t)row->allocated.bytes,
+		[LA_INUSE_OBJECTS] = (int64_t)row->live.objects,
+		[LA_INUSE_SPACE] = (int64_t)row->live.bytes,
+	};
+	Label kind = PERFTOOLS__PROFILES__LABEL__INIT;
+	Label size = PERFTOOLS__PROFILES__LABEL__INIT;
+	Label *labels[] = { &kind, &size };
+	Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT, *samples[1];
+	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+
+	kind.key = STRING_KIND;
+	kind.str = STRING_KINDS + (int64_t)site->kind;
+	size.key = STRING_STACK_SIZE;
+	size.num = (int64_t)site->stack_size;
+	size.num_unit = STRING_BYTES;
+	sample.n_location_id = read_stack(writer, site->node, locations);
+	sample.location_id = locations;
+	sample.n_value = LA_SAMPLE_TYPES;
+	sample.value = values;
+	sample.n_label = site->kind == LA_KIND_ID_THREAD ? 2 : 1;
+	sample.label = labels;
+	samples[0] = &sample;
+	piece.n_sample = 1;
+	piece.sample = samples;
+	put(writer, &piece);
+}
+
+static void put_samples(struct writer *writer,
+			const struct la_snapshot *snapshot)
+{
+	for (uint32_t id = 1; id <= snapshot->sites; id++) {
+		const struct la_row *row = &snapshot->rows[id];
+
+		/* A site whose first allocation is under way. */
+		if (row->allocated.objects)
+			put_sample(writer, la_site_at(id), row);
+	}
+}
+
+static uint32_t mapping_of(struct writer *writer, uint32_t module)
+{
+	if (!module || module > writer->modules)
+		return 0;
+	if (!writer->mapping_of[module]) {
+		writer->mapping_of[module] = ++writer->mappings;
+		writer->module_of[writer->mappings] = module;
+	}
+	return writer->mapping_of[module];
+}
+
+/* A marker is its own name: a function without a file. */
+static void put_marker(struct writer *writer, Location *location,
+		       int64_t name)
+{
+	Function function = PERFTOOLS__PROFILES__FUNCTION__INIT;
+	Function *functions[] = { &function };
+	Line line = PERFTOOLS__PROFILES__LINE__INIT, *lines[] = { &line };
+	Location *locations[] = { location };
+	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+
+	function.id = ++writer->functions;
+	function.name = name;
+	function.system_name = name;
+	line.function_id = function.id;
+	location->n_line = 1;
+	location->line = lines;
+	piece.n_location = 1;
+	piece.location = locations;
+	piece.n_function = 1;
+	piece.function = functions;
+	put(writer, &piece);
+}
+
+static void put_locations(struct writer *writer)
+{
+	for (uint32_t id = 1; id <= writer->locations; id++) {
+		uint32_t frame_id = writer->frame_of[id];
+		const struct la_frame *frame = la_frame_at(frame_id);
+		Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+		Location location = PERFTOOLS__PROFILES__LOCATION__INIT;
+		Location *locations[] = { &location };
+
+		location.id = id;
+		if (frame_id < LA_FRAME_FIRST) {
+			put_marker(writer, &location,
+				   frame_id == LA_FRAME_ID_JIT ?
+					   STRING_JIT :
+					   STRING_TRUNCATED);
+			continue;
+		}
+		location.address = frame->address;
+		location.mapping_id = mapping_of(writer, frame->module);
+		piece.n_location = 1;
+		piece.location = locations;
+		put(writer, &piece);
+	}
+}
+
+static void put_mappings(struct writer *writer)
+{
+	for (uint32_t id = 1; id <= writer->mappings; id++) {
+		const struct la_module *module =
+			la_module_at(writer->module_of[id]);
+		Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+		Mapping mapping = PERFTOOLS__PROFILES__MAPPING__INIT;
+		Mapping *mappings[] = { &mapping };
+		char build_id[2 * sizeof(module->build_id) + 1] = "";
+
+		for (unsigned i = 0; i < module->build_id_size; i++) {
+			static const char digits[] = "0123456789abcdef";
+
+			build_id[2 * i] = digits[module->build_id[i] >> 4];
+			build_id[2 * i + 1] = digits[module->build_id[i] & 15];
+		}
+		mapping.id = id;
+		mapping.memory_start = module->start;
+		mapping.memory_limit = module->end;
+		mapping.file_offset = module->file_offset;
+		mapping.filename = put_string(writer, module->path);
+		if (*build_id)
+			mapping.build_id = put_string(writer, build_id);
+		piece.n_mapping = 1;
+		piece.mapping = mappings;
+		put(writer, &piece);
+	}
+}
+
+static void put_notes(struct writer *writer, const struct la_note *notes,
+		      unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		char text[sizeof(notes->value) + 64];
+		Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+		int64_t index;
+
+		strcpy(text, notes[i].key);
+		strcat(text, "=");
+		strncat(text, notes[i].value, sizeof(notes->value));
+		index = put_string(writer, text);
+		piece.n_comment = 1;
+		piece.comment = &index;
+		put(writer, &piece);
+	}
+}
+
+static size_t table_bytes(uint32_t count)
+{
+	return ((size_t)count + 1) * sizeof(uint32_t);
+}
+
+static int open_writer(struct writer *writer)
+{
+	writer->frames = la_frames_count();
+	writer->modules = la_modules_count();
+	writer->out = la_memory_map(OUT_BYTES);
+	writer->arena = la_memory_map(ARENA_BYTES);
+	writer->location_of = la_memory_map(table_bytes(writer->frames));
+	writer->frame_of = la_memory_map(table_bytes(writer->frames));
+	writer->mapping_of = la_memory_map(table_bytes(writer->modules));
+	writer->module_of = la_memory_map(table_bytes(writer->modules));
+	if (!writer->out || !writer->arena || !writer->location_of ||
+	    !writer->frame_of || !writer->mapping_of || !writer->module_of)
+		return -ENOMEM;
+	writer->deflate.zalloc = zlib_alloc;
+	writer->deflate.zfree = zlib_free;
+	writer->deflate.opaque = writer;
+	return deflateInit2(&writer->deflate, COMPRESSION, Z_DEFLATED,
+			    GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) == Z_OK ?
+		       0 :
+		       -ENOMEM;
+}
+
+static void close_writer(struct writer *writer)
+{
+	la_memory_unmap(writer->out, OUT_BYTES);
+	la_memory_unmap(writer->arena, ARENA_BYTES);
+	la_memory_unmap(writer->packed, writer->packed_room);
+	la_memory_unmap(writer->location_of, table_bytes(writer->frames));
+	la_memory_unmap(writer->frame_of, table_bytes(writer->frames));
+	la_memory_unmap(writer->mapping_of, table_bytes(writer->modules));
+	la_memory_unmap(writer->module_of, table_bytes(writer->modules));
+}
+
+int la_writer_write(int fd, const struct la_snapshot *snapshot, uint64_t utc_ns,
+		    uint64_t duration_ns, const struct la_note *notes,
+		    unsigned note_count)
+{
+	struct writer writer = { .fd = fd };
+
+	writer.error = open_writer(&writer);
+	if (!writer.error) {
+		put_fixed_strings(&writer);
+		put_header(&writer, utc_ns, duration_ns);
+		/* The loader lists the main program first, so do readers. */
+		mapping_of(&writer, 1);
+		put_samples(&writer, snapshot);
+		put_locations(&writer);
+		put_mappings(&writer);
+		put_notes(&writer, notes, note_count);
+		if (!writer.error)
+			compress_bytes(&writer, NULL, 0, Z_FINISH);
+	}
+	close_writer(&writer);
+	return writer.error;
+}
