@@ -29,14 +29,15 @@ class DepsTest(HostTest):
         super().setUp()
         self.bin = self.folder('bin')
         self.log = self.directory / 'log'
+        self.policy = self.directory / 'policy-rc.d'
         for name in ('sh', 'grep', 'rm', 'chmod', 'ls', 'wc', 'cat', 'true',
                      'mktemp'):
             path = next(p for p in (f'/usr/bin/{name}', f'/bin/{name}')
                         if os.path.exists(p))
             (self.bin / name).symlink_to(path)
         self.stand_in('apt-get', f'echo "$DEBIAN_FRONTEND apt-get $*" '
-                      f'>>{self.log}; cat /usr/sbin/policy-rc.d '
-                      f'>{self.directory}/policy\n')
+                      f'>>{self.log}; cat {self.policy} '
+                      f'>{self.directory}/policy-then\n')
         self.stand_in('id', 'echo 1000')
         self.missing()
 
@@ -53,7 +54,8 @@ class DepsTest(HostTest):
     def install(self, mode):
         done = subprocess.run([str(SCRIPT), mode], capture_output=True,
                               text=True, stdin=subprocess.DEVNULL, timeout=60,
-                              env={'PATH': str(self.bin)})
+                              env={'PATH': str(self.bin),
+                                   'POLICY_RC_D': str(self.policy)})
         installed = self.log.read_text() if self.log.exists() else ''
         return done, installed
 
@@ -98,52 +100,46 @@ class DepsTest(HostTest):
         done, _ = self.install('everything')
         self.assertEqual(done.returncode, 2)
 
-    if os.geteuid() == 0:  # it writes the policy where Debian looks for it
-        POLICY = '/usr/sbin/policy-rc.d'
+    def as_root(self):
+        self.missing(BUILD_PACKAGE)
+        self.stand_in('id', 'echo 0')
+        return self.install('build')
 
-        def as_root(self, sudo):
-            self.missing(BUILD_PACKAGE)
-            self.stand_in('id', 'echo ${ROOT_ID-1000}' if sudo else 'echo 0')
-            self.stand_in('sudo', '[ "$1" != -n ] || shift\n'
-                          'ROOT_ID=0 exec "$@"')
-            before = self.policy()
-            done, installed = self.install('build')
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertRegex(
-                installed, r'noninteractive apt-get [^\n]*'
-                rf'install --no-install-recommends {BUILD_PACKAGE}\n\Z')
-            self.assertIn('exit 101', (self.directory / 'policy').read_text())
-            self.assertEqual(self.policy(), before)
+    def assert_installed(self, done, installed):
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(
+            installed, r'noninteractive apt-get [^\n]*'
+            rf'install --no-install-recommends {BUILD_PACKAGE}\n\Z')
 
-        def policy(self):
-            if os.path.exists(self.POLICY):
-                with open(self.POLICY) as file:
-                    return file.read()
-            return None
+    def test_as_root_services_stay_down(self):
+        self.assert_installed(*self.as_root())
+        self.assertIn('exit 101',
+                      (self.directory / 'policy-then').read_text())
+        self.assertFalse(self.policy.exists())
 
-        def test_as_root_services_stay_down(self):
-            self.as_root(sudo=False)
+    def test_a_policy_of_the_machine_is_kept(self):
+        self.policy.write_text('#!/bin/sh\nexit 101\n')
+        self.assert_installed(*self.as_root())
+        self.assertEqual(self.policy.read_text(), '#!/bin/sh\nexit 101\n')
 
-        def test_with_sudo(self):
-            self.as_root(sudo=True)
+    def test_with_sudo(self):
+        self.missing(BUILD_PACKAGE)
+        self.stand_in('id', 'echo ${ROOT_ID-1000}')
+        self.stand_in('sudo', '[ "$1" != -n ] || shift\nROOT_ID=0 exec "$@"')
+        self.assert_installed(*self.install('build'))
 
-        def test_a_failing_install_is_tried_again_after_update(self):
-            self.missing(BUILD_PACKAGE)
-            self.stand_in('id', 'echo 0')
-            self.stand_in('apt-get', f'echo "$*" >>{self.log}; '
-                          f'[ "$(wc -l <{self.log})" -gt 1 ]')
-            done, installed = self.install('build')
-            verbs = re.findall(r' (update|install) ?', installed)
-            self.assertEqual(verbs[-2:], ['update', 'install'])
-            self.assertEqual(done.returncode, 0)
+    def test_a_failing_install_is_tried_again_after_update(self):
+        self.stand_in('apt-get', f'echo "$*" >>{self.log}; '
+                      f'[ "$(wc -l <{self.log})" -gt 1 ]')
+        done, installed = self.as_root()
+        verbs = re.findall(r' (update|install)\b', installed)
+        self.assertEqual(verbs[-2:], ['update', 'install'])
+        self.assertEqual(done.returncode, 0)
 
-        def test_an_install_that_fails_twice(self):
-            self.missing(BUILD_PACKAGE)
-            self.stand_in('id', 'echo 0')
-            self.stand_in('apt-get', 'echo no such package; exit 100')
-            before = self.policy()
-            done, _ = self.install('build')
-            self.assertEqual(done.returncode, 1)
-            self.assertIn('no such package', done.stderr)
-            self.assertIn(f'could not install: {BUILD_PACKAGE}', done.stderr)
-            self.assertEqual(self.policy(), before)
+    def test_an_install_that_fails_twice(self):
+        self.stand_in('apt-get', 'echo no such package; exit 100')
+        done, _ = self.as_root()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('no such package', done.stderr)
+        self.assertIn(f'could not install: {BUILD_PACKAGE}', done.stderr)
+        self.assertFalse(self.policy.exists())
