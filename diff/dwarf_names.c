@@ -86,9 +86,12 @@ static uint32_t context_of(struct dwarf_names *names,
 	return NO_SCOPE;
 }
 
-/* Sets *last when the name holds those of the contexts further out. */
+/*
+ * What to call the context that `member` is declared in. Sets *last when that
+ * tells about the contexts further out as well.
+ */
 static const char *context_name(struct dwarf_names *names, Dwarf_Die *die,
-				bool *last)
+				const char *member, bool *last)
 {
 	const char *name;
 
@@ -102,8 +105,10 @@ static const char *context_name(struct dwarf_names *names, Dwarf_Die *die,
 	name = text_of(die, DW_AT_name);
 	if (name)
 		return name;
-	return dwarf_tag(die) == DW_TAG_namespace ? "(anonymous namespace)"
-						  : "(anonymous)";
+	if (dwarf_tag(die) == DW_TAG_namespace)
+		return "(anonymous namespace)";
+	/* gcc gives lambdas no name; a class of one's own seldom lacks one. */
+	return !strncmp(member, "operator()", 10) ? "{lambda}" : "(anonymous)";
 }
 
 /* The parts, the innermost first, joined by "::". */
@@ -142,7 +147,9 @@ static const char *qualified(struct dwarf_names *names,
 	while (context != NO_SCOPE && count < DEEPEST_NAME && !last) {
 		struct dwarf_context *found = &scopes->contexts[context];
 
-		parts[count++] = context_name(names, &found->die, &last);
+		parts[count] = context_name(names, &found->die,
+					    parts[count - 1], &last);
+		count++;
 		context = found->parent;
 	}
 	return join(names->arena, parts, count);
