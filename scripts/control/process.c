@@ -54,8 +54,12 @@ char process_state(const struct process *process)
 
 void process_name(const struct process *process, char *name, size_t room)
 {
+	size_t length;
+
 	read_start(process, "comm", name, room);
-	name[strcspn(name, "\n")] = 0;
+	length = strlen(name);
+	if (length && name[length - 1] == '\n')
+		name[length - 1] = 0;
 	if (!name[0])
 		snprintf(name, room, "?");
 }
