@@ -140,8 +140,10 @@ static bool examine(struct elf_file *file)
 	if (!read_sections(file))
 		return false;
 	read_build_id(file);
+	/* Code has no zeroed part, unless it lies in one segment with data. */
 	file->stripped_contents = next_code(file, &index, &code) &&
-				  !code.p_filesz && code.p_memsz;
+				  code.p_filesz < code.p_memsz &&
+				  !(code.p_flags & PF_W);
 	return true;
 }
 

@@ -120,12 +120,12 @@ static inline uint64_t offset_of(const char *program, const char *label)
 static inline const char *build_id_of(const char *program)
 {
 	static char text[256];
-	char command[4096];
+	char command[256];
 	FILE *pipe;
 
 	snprintf(command, sizeof(command),
-		 "readelf -n %s 2>&1 | sed -n 's/ *Build ID: //p'",
-		 in_folder(program));
+		 "readelf -n %s/%s 2>&1 | sed -n 's/ *Build ID: //p'", folder,
+		 program);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
 	assert_non_null(fgets(text, sizeof(text), pipe));
