@@ -18,8 +18,8 @@ AGENT_CFLAGS = $(BASE_CFLAGS) -fPIC -fvisibility=hidden -fno-omit-frame-pointer 
 	-fno-optimize-sibling-calls -ftls-model=initial-exec -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 # Its libraries are linked in and hidden, so that it never calls the host's
-# copies and the host never calls ours. It is initialised before anything else.
-AGENT_LDFLAGS = -shared -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro \
+# copies and the host never calls ours.
+AGENT_LDFLAGS = -shared -Wl,-z,now -Wl,-z,relro \
 	-Wl,--exclude-libs,ALL -Wl,--version-script=agent/exports.map \
 	-Wl,-soname,libleakagent.so
 AGENT_LIBS = -l:libprotobuf-c.a -l:libinih.a -l:libz.a

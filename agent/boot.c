@@ -1,7 +1,11 @@
 /*
- * See boot.h. The phases: the loader calls boot() before any other object is
- * initialised: tracking begins. __libc_start_main calls la_boot_main(): the
- * agent's thread begins. Last of all at-exit handlers runs at_exit().
+ * See boot.h. The phases: tracking begins with the first allocation of a
+ * library's constructor, or else in ours; __libc_start_main calls
+ * la_boot_main(), and the agent's thread begins; last of all at-exit handlers
+ * comes at_exit().
+ *
+ * Not earlier: loading libunwind initialises what it depends on, and libc must
+ * be given the program's arguments and environment for that by the loader.
  */
 
 #define _GNU_SOURCE /* __libc_stack_end */
@@ -28,6 +32,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* A child that execs so soon after fork only launches another program. */
 #define LAUNCHER_NS UINT64_C(1000000000)
@@ -36,6 +41,7 @@
 #define MAIN_STACK_BYTES (UINT64_C(64) << 20)
 
 static struct la_options options;
+static bool begun;  /* boot() was called; there is no second time */
 static bool active; /* this program is tracked, or will be */
 
 /* glibc's, exported by its loader: the stack pointer that main began with. */
@@ -103,10 +109,8 @@ static bool wanted(void)
 /* What tracking needs, in order. */
 static int begin_tracking(void)
 {
-	int error = la_modules_boot();
+	int error = la_unwind_boot();
 
-	if (!error)
-		error = la_unwind_boot();
 	if (!error)
 		error = la_frames_boot();
 	if (!error)
@@ -136,36 +140,77 @@ static void grew(void)
 	la_trigger_post(LA_POST_GROWTH);
 }
 
-static void __attribute__((constructor))
-boot(int argc, char **argv, char **environment)
+static void activate(void)
 {
-	int host_errno = errno, error;
+	active = true;
+	la_dump_boot(&options);
+	la_store_choose(&options, variable(environ, "TMPDIR="));
+	la_tracker_watch_growth(options.growth, grew);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	/* Registered before the host's handlers, so it runs after them. */
+	__cxa_atexit(at_exit, NULL, NULL);
+	la_signals_install(&options);
+}
 
-	(void)argc, (void)argv;
-	/* Privileges that the user does not have: nothing of theirs counts. */
-	if (!la_real_ready() || getauxval(AT_SECURE))
-		return;
+static void boot(void)
+{
+	int error;
+
 	la_process_boot();
-	la_options_read(&options, environment);
+	la_options_read(&options, environ);
 	if (!wanted())
 		return;
 	error = begin_tracking();
-	if (error) {
+	if (!error)
+		activate();
+	else
 		la_notice("%s is not tracked: %s", la_process.command,
 			  error == -ENOENT ?
 				  "libunwind-x86_64.so.8 cannot be loaded: "
 				  "install libunwind8" :
 				  strerrordesc_np(-error));
-		return;
+}
+
+/* What is safe at any time. False: the time has not come, or has passed. */
+static bool may_boot(uintptr_t caller)
+{
+	static bool looked;
+
+	/* Privileges that the user does not have: nothing of theirs counts. */
+	if (!la_real_ready() || getauxval(AT_SECURE))
+		return false;
+	if (!looked) {
+		looked = true;
+		la_modules_boot();
+		la_real_locate();
 	}
-	active = true;
-	la_dump_boot(&options);
-	la_store_choose(&options, variable(environment, "TMPDIR="));
-	la_tracker_watch_growth(options.growth, grew);
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-	__cxa_atexit(at_exit, NULL, NULL);
-	la_signals_install(&options);
+	/* libc has its environment once the loader has initialised it. */
+	return environ && !la_in_range(la_loader_range, caller);
+}
+
+static void boot_once(uintptr_t caller)
+{
+	int host_errno = errno;
+
+	if (may_boot(caller)) {
+		begun = true;
+		boot();
+	}
 	errno = host_errno;
+}
+
+struct la_state *la_boot_early(const void *frame)
+{
+	if (!begun)
+		boot_once(la_arch_caller(frame).pc);
+	/* What boot itself allocates is let through untracked. */
+	return la_mode_now() == LA_MODE_PASSIVE ? NULL : la_state_get();
+}
+
+static void __attribute__((constructor)) constructor(void)
+{
+	if (!begun)
+		boot_once(0);
 }
 
 void la_boot_main(void)

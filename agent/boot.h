@@ -4,6 +4,15 @@
 #ifndef LA_BOOT_H
 #define LA_BOOT_H
 
+struct la_state;
+
+/*
+ * For hooks that are called before the agent's constructor, since those of the
+ * program's libraries come first: begins tracking if that is possible, and
+ * returns the state to track with, or NULL. `frame` is the hook's.
+ */
+struct la_state *la_boot_early(const void *frame);
+
 /* Just before the program's main: its thread may start now. */
 void la_boot_main(void);
 

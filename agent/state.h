@@ -80,24 +80,6 @@ static inline struct la_state *la_state_get(void)
 	return la_likely(state != NULL) ? state : la_state_create();
 }
 
-/*
- * Begins a hook whose frame is `frame`: the state to track with, or NULL when
- * the call is to be forwarded and not tracked.
- */
-static inline struct la_state *la_hook_enter(const void *frame)
-{
-	struct la_state *state;
-
-	if (la_unlikely(la_mode_now() == LA_MODE_PASSIVE))
-		return NULL;
-	state = la_state_get();
-	if (la_unlikely(!state || state->own ||
-			(state->allocator_frame &&
-			 (uintptr_t)frame < state->allocator_frame)))
-		return NULL;
-	return state;
-}
-
 /* Around the call of the next allocator. */
 static inline void la_allocator_enter(struct la_state *state, const void *frame)
 {
