@@ -123,8 +123,7 @@ int la_frames_boot(void)
 	struct la_frame marker = { .rule.kind = LA_RULE_GUESS };
 
 	/* The order makes their ids. */
-	return add(&marker) == LA_FRAME_ID_JIT &&
-			       add(&marker) == LA_FRAME_ID_TRUNCATED ?
-		       0 :
-		       -ENOMEM;
+	if (add(&marker) != LA_FRAME_ID_JIT)
+		return -ENOMEM;
+	return add(&marker) == LA_FRAME_ID_TRUNCATED ? 0 : -ENOMEM;
 }

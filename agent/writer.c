@@ -301,21 +301,22 @@ static uint32_t mapping_of(struct writer *writer, uint32_t module)
 }
 
 /* A marker is its own name: a function without a file. */
-static void put_marker(struct writer *writer, Location *location,
-		       int64_t name)
+static void put_marker(struct writer *writer, uint64_t id, int64_t name)
 {
+	Location location = PERFTOOLS__PROFILES__LOCATION__INIT;
 	Function function = PERFTOOLS__PROFILES__FUNCTION__INIT;
 	Function *functions[] = { &function };
 	Line line = PERFTOOLS__PROFILES__LINE__INIT, *lines[] = { &line };
-	Location *locations[] = { location };
+	Location *locations[] = { &location };
 	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
 
+	location.id = id;
 	function.id = ++writer->functions;
 	function.name = name;
 	function.system_name = name;
 	line.function_id = function.id;
-	location->n_line = 1;
-	location->line = lines;
+	location.n_line = 1;
+	location.line = lines;
 	piece.n_location = 1;
 	piece.location = locations;
 	piece.n_function = 1;
@@ -334,7 +335,7 @@ static void put_locations(struct writer *writer)
 
 		location.id = id;
 		if (frame_id < LA_FRAME_FIRST) {
-			put_marker(writer, &location,
+			put_marker(writer, id,
 				   frame_id == LA_FRAME_ID_JIT ?
 					   STRING_JIT :
 					   STRING_TRUNCATED);
