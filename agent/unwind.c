@@ -7,6 +7,8 @@
  * exported _Unwind_* would replace those of the host's C++ runtime.
  */
 
+#define _GNU_SOURCE /* clone */
+
 #include "agent/unwind.h"
 
 #include "agent/lock.h"
@@ -16,7 +18,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <libunwind.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum { LEARN_STACK = 256 * 1024, MOST_READS = 24 };
 
@@ -50,7 +54,6 @@ struct origin {
 
 static struct {
 	unw_addr_space_t (*create_addr_space)(unw_accessors_t *, int);
-	int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
 	int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
 	int (*step)(unw_cursor_t *);
 	int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
@@ -472,7 +475,6 @@ static int load_symbols(void *library)
 	} while (0)
 
 	LOAD(create_addr_space, unw_create_addr_space);
-	LOAD(set_caching_policy, unw_set_caching_policy);
 	LOAD(init_remote, unw_init_remote);
 	LOAD(step, unw_step);
 	LOAD(get_reg, unw_get_reg);
@@ -483,6 +485,31 @@ static int load_symbols(void *library)
 #undef STRINGIFY
 #undef STRINGIFY_
 	return 0;
+}
+
+static int initialise(void *argument)
+{
+	struct probe *probe = argument;
+	unw_cursor_t cursor;
+
+	lib.init_remote(&cursor, lib.space, probe);
+	return 0;
+}
+
+/*
+ * On first use libunwind opens a pipe, to check memory of its own process with,
+ * which this address space never needs. In a child that shares memory but not
+ * descriptors, that leaves the host's alone; where there can be no such child,
+ * the pipe stays.
+ */
+static void initialise_aside(void)
+{
+	struct probe probe = { 0 };
+	int child = clone(initialise, lib.stack + LEARN_STACK,
+			  CLONE_VM | CLONE_VFORK, &probe);
+
+	if (child > 0)
+		waitpid(child, NULL, __WALL);
 }
 
 int la_unwind_boot(void)
@@ -513,8 +540,12 @@ int la_unwind_boot(void)
 
 	if (!space)
 		return -ENOMEM;
-	/* Rules are cached here; a second cache would outlive a dlclose. */
-	lib.set_caching_policy(space, UNW_CACHE_NONE);
+	/*
+	 * New address spaces cache nothing, as is wanted: rules are cached here,
+	 * and a second cache would outlive a dlclose. (To say so explicitly would
+	 * initialise libunwind's local side, pipe and all.)
+	 */
 	lib.space = space;
+	initialise_aside();
 	return 0;
 }
