@@ -21,6 +21,7 @@
 #include "diff/symbolize.h"
 
 static char folder[] = "/tmp/leakdiff-symbols-XXXXXX";
+static char source_root[2048];
 
 /* Runs a shell command in the folder; the test fails when that does. */
 __attribute__((format(printf, 1, 2))) static inline void
@@ -40,14 +41,12 @@ sh(const char *format, ...)
 
 static inline int make_folder(void **state)
 {
-	char root[4096];
-
 	(void)state;
-	if (!mkdtemp(folder) || !getcwd(root, sizeof(root)))
+	if (!mkdtemp(folder) || !getcwd(source_root, sizeof(source_root)))
 		return -1;
 	/* What happens here must not depend on the user's set-up. */
 	unsetenv("DEBUGINFOD_URLS");
-	sh("cp %s/tests/data/symbols/* .", root);
+	sh("cp %s/tests/data/symbols/* .", source_root);
 	return 0;
 }
 
