@@ -34,7 +34,7 @@ class Soak(HostTest):
         options = {'interval': '20ms', 'keep': 1000000}
         if allocator:
             arguments.append('foreign')
-            shape = test_exactness.through_root
+            shape = test_exactness.named
             options['preload_after'] = [allocator]
         books.check('ledger', arguments, shape, test_exactness.REPORTS,
                     **options)

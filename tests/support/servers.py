@@ -217,6 +217,24 @@ class Server:
         return Result(status, self.read(self.output), self.read(self.errors))
 
 
+class Puppet(Server):
+    """puppet.c, obeying."""
+
+    def __init__(self, directory, **options):
+        super().__init__([program('puppet')], directory, **options)
+        self.commands = 0
+
+    def obey(self, command):
+        self.commands += 1
+        self.tell(command)
+        self.wait_for(lambda: self.read(self.output).count('done ') ==
+                      self.commands, command)
+
+    def finish(self):
+        self.process.stdin.close()
+        return self.stop(None)
+
+
 class HostTest(unittest.TestCase):
     """Owns a temporary folder: self.directory, and self.snapshots in it."""
 

@@ -114,8 +114,8 @@ class Exactness(HostTest):
         for allocator in ALLOCATORS:
             with self.subTest(allocator):
                 self.snapshots = self.folder(allocator)
-                self.check('ledger', (4, 20000, 'foreign'), through_root,
-                           REPORTS, preload_after=[allocator])
+                self.check('ledger', (4, 20000, 'foreign'), named, REPORTS,
+                           preload_after=[allocator])
 
     def test_stacks_of_all_manners(self):
         self.check('stack_walks', (1, 20000), walked, ['walks'])

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 from tests.support import snapshots
-from tests.support.servers import (ROOT, HostTest, Server, files, program,
+from tests.support.servers import (ROOT, HostTest, Puppet, files, program,
                                    run)
 
 MANUAL = ROOT / 'conf' / 'leakagent.ini'
@@ -148,10 +148,9 @@ class Which(HostTest):
             self.assertTrue(snapshot.comments['tracking'].startswith('off'))
 
     def test_start_comes(self):
-        with Server([program('puppet')], self.snapshots,
-                    start='100ms') as host:
+        with Puppet(self.snapshots, start='100ms') as host:
             def tracked():
-                host.tell('alloc 1000')
+                host.obey('alloc 1000')
                 return snapshots.load(host.snapshot()).through(
                     'puppet_alloc').inuse_space
             host.wait_for(tracked, 'tracking to start')

@@ -1,35 +1,18 @@
 """What makes the agent write: the signal, the timer, growth, requests. And
 what becomes of the files: retention and limits."""
 
+import fcntl
 import os
 import signal
 import time
 
 from tests.support import snapshots
-from tests.support.servers import (HostTest, Server, files, leakagent, program,
-                                   run)
+from tests.support.servers import (HostTest, Puppet, Server, files, leakagent,
+                                   program, run)
 
 
 def comments(path):
     return snapshots.load(path).comments
-
-
-class Puppet(Server):
-    """puppet.c, obeying."""
-
-    def __init__(self, directory, **options):
-        super().__init__([program('puppet')], directory, **options)
-        self.commands = 0
-
-    def obey(self, command):
-        self.commands += 1
-        self.tell(command)
-        self.wait_for(lambda: self.read(self.output).count('done ') ==
-                      self.commands, command)
-
-    def finish(self):
-        self.process.stdin.close()
-        return self.stop(None)
 
 
 class Signal(HostTest):
@@ -250,19 +233,20 @@ class Retention(HostTest):
                           if path.read_text() != 'mine'])
 
     def test_nothing_of_others_is_touched(self):
-        name = 'puppet.{}.20200101T000000000Z.1.pb.gz'
-        dead = 4190000  # above what this machine hands out in a test's time
-        while os.path.exists(f'/proc/{dead}'):
-            dead += 1
-        mine = {name.format(dead): 'an old snapshot', 'notes.tmp': 'notes',
-                name.format(os.getpid()) + '.tmp': 'being written'}
+        name = 'puppet.4190000.20200101T000000000Z.1.pb.gz'
+        mine = {name: 'an old snapshot', 'notes.tmp': 'notes',
+                'profile.pb.gz.tmp': 'of another tool',
+                name.replace('puppet', 'writing') + '.tmp': 'half a snapshot'}
         for file, text in mine.items():
             (self.snapshots / file).write_text(text)
-        stale = self.snapshots / (name.format(dead) + '.tmp')
+        stale = self.snapshots / (name + '.tmp')
         stale.write_text('half a snapshot')
-        done = run([program('puppet')], self.snapshots, keep=2,
-                   stdin='snapshot a\nsnapshot b\nsnapshot c\n')
+        # Its writer lives as long as the file is locked.
+        with open(self.snapshots / file) as writer:
+            fcntl.flock(writer, fcntl.LOCK_EX)
+            done = run([program('puppet')], self.snapshots, keep=2,
+                       stdin='snapshot a\nsnapshot b\nsnapshot c\n')
         self.assertEqual((done.status, done.stderr), (0, ''))
+        self.assertFalse(stale.exists(), "a dead writer's temporary")
         for file, text in mine.items():
             self.assertEqual((self.snapshots / file).read_text(), text)
-        self.assertFalse(stale.exists(), 'a dead writer\'s temporary')
