@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 from tests.support import snapshots
+from tests.support.installed import copy_installed
 from tests.support.servers import (ROOT, HostTest, Server, environment, files,
                                    program)
 
@@ -13,8 +14,8 @@ LEAKAGENT = ROOT / 'scripts' / 'leakagent'
 NOBODY = 65534
 
 
-def leakagent(*words, user=None):
-    return subprocess.run([str(LEAKAGENT), *map(str, words)], text=True,
+def leakagent(*words, command=LEAKAGENT, user=None):
+    return subprocess.run([str(command), *map(str, words)], text=True,
                           capture_output=True, timeout=180, user=user,
                           env=environment())
 
@@ -176,10 +177,12 @@ class ControlTest(LeakagentTest):
     if os.geteuid() == 0:  # a process of another user
         def test_no_permission(self):
             host = self.host()
+            other = {'user': NOBODY,
+                     'command': copy_installed(self.directory)[0]}
             for verb in ('status', 'snapshot', 'on', 'off'):
                 self.fail_with('not allowed to look into', verb, host.pid,
-                               user=NOBODY)
-            done = leakagent('list', user=NOBODY)
+                               **other)
+            done = leakagent('list', **other)
             self.assertEqual(done.returncode, 0)
             self.assertNotIn(str(host.pid), done.stdout.split())
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import unittest
 
+from tests.support.installed import copy_installed
 from tests.support.servers import AGENT, ROOT, HostTest
 
 LEAKAGENT = ROOT / 'scripts' / 'leakagent'
@@ -15,16 +16,16 @@ SOURCE = 'int main(void) { return 7; }\n'
 ELF_CLASS_AT, ELF_MACHINE_AT = 4, 18
 
 
-def leakagent(*words, cwd=None, user=None, **environment):
+def leakagent(*words, command=LEAKAGENT, user=None, **environment):
     variables = {key: value for key, value in os.environ.items()
                  if not key.startswith('LEAKAGENT_') and key != 'LD_PRELOAD'}
-    return subprocess.run([str(LEAKAGENT), *map(str, words)], text=True,
-                          capture_output=True, timeout=60, cwd=cwd, user=user,
+    return subprocess.run([str(command), *map(str, words)], text=True,
+                          capture_output=True, timeout=60, user=user,
                           env={**variables, **environment})
 
 
-def run(*words, **options):
-    return leakagent('run', '--lib', AGENT, '--interval', '0', '--exit', 'off',
+def run(*words, lib=AGENT, **options):
+    return leakagent('run', '--lib', lib, '--interval', '0', '--exit', 'off',
                      *words, **options)
 
 
@@ -101,6 +102,13 @@ class RefusalTest(HostTest):
         self.assertEqual((done.returncode, done.stdout), (status, ''))
         self.assertRegex(done.stderr, rf'\Aleakagent: .*{reason}.*\n\Z')
 
+    def as_nobody(self):
+        """Options for a user who may not look into this checkout."""
+        if os.geteuid() != 0:
+            return {}
+        leakagent, library = copy_installed(self.directory)
+        return {'user': NOBODY, 'command': leakagent, 'lib': library}
+
     def test_an_ordinary_program_runs(self):
         self.assertEqual(run(self.build('gcc')).returncode, 7)
 
@@ -158,8 +166,7 @@ class RefusalTest(HostTest):
         self.assert_refused(path, 'not executable')
 
     def test_setuid_of_another_user(self):
-        user = NOBODY if os.geteuid() == 0 else None
-        self.assert_refused(shutil.which('su'), 'setuid', user=user)
+        self.assert_refused(shutil.which('su'), 'setuid', **self.as_nobody())
 
     def test_no_agent(self):
         done = leakagent('run', '--lib', self.directory / 'none.so', 'true')
@@ -188,7 +195,7 @@ class RefusalTest(HostTest):
         def test_file_capabilities(self):
             path = self.build('gcc')
             subprocess.run(['setcap', 'cap_net_raw+ep', str(path)], check=True)
-            self.assert_refused(path, 'capabilities', user=NOBODY)
+            self.assert_refused(path, 'capabilities', **self.as_nobody())
 
 
 class UsageTest(unittest.TestCase):

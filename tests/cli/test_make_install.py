@@ -17,9 +17,12 @@ def make(*words):
     # What an outer make says in its environment is not for this one.
     environment = {key: value for key, value in os.environ.items()
                    if not key.startswith('MAKE') and key != 'MFLAGS'}
-    return subprocess.run(['make', f'BUILD={os.path.relpath(BUILD, ROOT)}',
-                           *words], cwd=ROOT, text=True, capture_output=True,
-                          timeout=DEADLINE, env=environment, check=True)
+    done = subprocess.run(
+        ['make', f'BUILD={os.path.relpath(BUILD, ROOT)}', *words], cwd=ROOT,
+        text=True, capture_output=True, timeout=DEADLINE, env=environment)
+    if done.returncode:
+        raise AssertionError(f'make: {done.returncode}: {done.stderr}')
+    return done
 
 
 def files_below(folder):
