@@ -1,0 +1,197 @@
+#include "diff/growth.h"
+
+#include "diff/rows.h"
+#include "diff/trend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the two snapshots, stack by stack ---- */
+
+static bool wanted(const struct growth_options *options,
+		   struct resolver *resolver, const struct stack *stack)
+{
+	return options->kinds[stack->kind] &&
+	       focus_accepts(options->focus, resolver, stack);
+}
+
+enum side { SIDE_BEFORE, SIDE_AFTER };
+
+static void take_side(struct growth *growth, const struct snapshot *snapshot,
+		      enum side side, uint32_t *change_of)
+{
+	for (size_t i = 0; snapshot && i < snapshot->entry_count; i++) {
+		const struct snapshot_entry *entry = &snapshot->entries[i];
+		uint32_t *number = &change_of[entry->stack];
+		struct change *change;
+
+		if (!*number) {
+			*number = (uint32_t)++growth->change_count;
+			growth->changes[*number - 1].stack = entry->stack;
+		}
+		change = &growth->changes[*number - 1];
+		memcpy(side == SIDE_AFTER ? change->values.after :
+					    change->values.before,
+		       entry->values, sizeof(entry->values));
+	}
+}
+
+static void pair_up(struct growth *growth, size_t stack_count)
+{
+	uint32_t *change_of = memory_alloc(stack_count, sizeof(*change_of));
+
+	growth->changes = memory_alloc(stack_count, sizeof(*growth->changes));
+	take_side(growth, growth->before, SIDE_BEFORE, change_of);
+	take_side(growth, growth->after, SIDE_AFTER, change_of);
+	free(change_of);
+}
+
+static void filter(struct growth *growth, const struct growth_options *options,
+		   struct resolver *resolver)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < growth->change_count; i++) {
+		const struct change *change = &growth->changes[i];
+
+		if (wanted(options, resolver,
+			   &resolver->stacks->stacks[change->stack]))
+			growth->changes[kept++] = *change;
+	}
+	growth->change_count = kept;
+}
+
+/*
+ * Each snapshot's sums fit (profile.c sees to that), and so does the
+ * difference of two sums of one sign. Negative values, which only profiles
+ * that are differences themselves have, need this look.
+ */
+static int check_overflow(const struct growth *growth, struct error *error)
+{
+	for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
+		int64_t sum = 0;
+		bool overflow = false, negative = false;
+
+		for (size_t i = 0; i < growth->change_count; i++) {
+			const struct values *values =
+				&growth->changes[i].values;
+			int64_t a = values->before[type];
+			int64_t b = values->after[type];
+
+			negative |= a < 0 || b < 0;
+			overflow |= __builtin_add_overflow(
+				sum, a < 0 ? -a : a, &sum);
+			overflow |= __builtin_add_overflow(
+				sum, b < 0 ? -b : b, &sum);
+		}
+		if (overflow && negative)
+			return error_set(error,
+					 "%s: its difference to %s overflows "
+					 "64 bits",
+					 growth->after->path,
+					 growth->before ?
+						 growth->before->path :
+						 "nothing");
+	}
+	return 0;
+}
+
+static void add_totals(struct growth *growth, const struct stacks *stacks)
+{
+	for (size_t i = 0; i < growth->change_count; i++) {
+		const struct change *change = &growth->changes[i];
+		enum kind kind = stacks->stacks[change->stack].kind;
+		struct values *total = &growth->totals[kind];
+
+		for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
+			total->before[type] += change->values.before[type];
+			total->after[type] += change->values.after[type];
+		}
+	}
+}
+
+/* ---- the whole ---- */
+
+enum la_sample_type growth_sample(enum kind kind, enum la_sample_type sample)
+{
+	if (kind != KIND_THREAD)
+		return sample;
+	switch (sample) {
+	case LA_ALLOC_SPACE:
+		return LA_ALLOC_OBJECTS;
+	case LA_INUSE_SPACE:
+		return LA_INUSE_OBJECTS;
+	default:
+		return sample;
+	}
+}
+
+int64_t growth_selected(const struct growth *growth,
+			enum la_sample_type sample)
+{
+	bool *counted = memory_alloc(growth->change_count, sizeof(*counted));
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < growth->row_count; i++) {
+		const struct row *row = &growth->rows[i];
+
+		for (size_t j = 0; j < row->change_count; j++) {
+			uint32_t number = row->changes[j];
+
+			if (!counted[number])
+				sum += growth_of(
+					&growth->changes[number].values,
+					sample);
+			counted[number] = true;
+		}
+	}
+	free(counted);
+	return sum;
+}
+
+static void choose_ends(struct growth *growth, const struct series *series)
+{
+	int64_t elapsed;
+
+	growth->after = series->snapshots[series->count - 1];
+	if (series->count == 1)
+		return;
+	growth->before = series->snapshots[0];
+	growth->same_process =
+		snapshot_same_process(growth->before, growth->after);
+	elapsed = growth->after->time_ns - growth->before->time_ns;
+	/* Between two processes the time that passed says nothing. */
+	if (growth->same_process && growth->before->time_ns && elapsed > 0)
+		growth->seconds = (double)elapsed / 1e9;
+}
+
+int growth_rank(struct growth *growth, const struct series *series,
+		const struct growth_options *options,
+		struct resolver *resolver, struct error *error)
+{
+	const struct stacks *stacks = resolver->stacks;
+
+	memset(growth, 0, sizeof(*growth));
+	choose_ends(growth, series);
+	pair_up(growth, stacks->stack_count);
+	filter(growth, options, resolver);
+	if (check_overflow(growth, error)) {
+		growth_free(growth);
+		return -1;
+	}
+	add_totals(growth, stacks);
+	rows_group(growth, options, resolver);
+	rows_rank(growth, options, stacks);
+	if (series->count > 2 && !options->cumulative)
+		trend_count(growth, series, options->sample,
+			    stacks->stack_count);
+	return 0;
+}
+
+void growth_free(struct growth *growth)
+{
+	free(growth->changes);
+	free(growth->rows);
+	free(growth->members);
+	memset(growth, 0, sizeof(*growth));
+}

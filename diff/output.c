@@ -1,0 +1,92 @@
+#include "diff/output.h"
+
+#include "diff/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEMPORARY_SUFFIX ".XXXXXX"
+
+/* What a newly created file would get: mkstemp makes it private. */
+static mode_t usual_mode(const char *path)
+{
+	struct stat status;
+	mode_t mask;
+
+	if (!stat(path, &status))
+		return status.st_mode & 0777;
+	mask = umask(0);
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+/* Devices and pipes are written to; only files can be replaced. */
+static int is_special(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && !S_ISREG(status.st_mode);
+}
+
+int output_open(struct output *output, const char *path, struct error *error)
+{
+	size_t size;
+	int fd;
+
+	memset(output, 0, sizeof(*output));
+	output->path = path;
+	if (!path) {
+		output->stream = stdout;
+		return 0;
+	}
+	if (is_special(path)) {
+		output->stream = fopen(path, "we");
+		return output->stream ? 0 :
+					error_set(error,
+						  "%s: cannot write it: %s",
+						  path, strerror(errno));
+	}
+	size = strlen(path) + sizeof(TEMPORARY_SUFFIX);
+	output->temporary = memory_resize(NULL, size, 1);
+	snprintf(output->temporary, size, "%s%s", path, TEMPORARY_SUFFIX);
+	fd = mkstemp(output->temporary);
+	if (fd < 0) {
+		error_set(error, "%s: cannot write it: %s", path,
+			  strerror(errno));
+		free(output->temporary);
+		output->temporary = NULL;
+		return -1;
+	}
+	fchmod(fd, usual_mode(path));
+	output->stream = fdopen(fd, "w");
+	return 0;
+}
+
+int output_close(struct output *output, struct error *error)
+{
+	int failed = ferror(output->stream);
+	int reason = errno;
+
+	/* Closing flushes, and may be where a full disk shows. */
+	if (fclose(output->stream)) {
+		failed = 1;
+		reason = errno;
+	}
+	if (!failed && output->temporary &&
+	    rename(output->temporary, output->path)) {
+		failed = 1;
+		reason = errno;
+	}
+	if (failed && output->temporary)
+		unlink(output->temporary);
+	free(output->temporary);
+	output->temporary = NULL;
+	if (!failed)
+		return 0;
+	return error_set(error, "%s: cannot write all of it: %s",
+			 output->path ? output->path : "standard output",
+			 strerror(reason));
+}

@@ -1,0 +1,34 @@
+/*
+ * The parts of the text report, each a file of its own.
+ */
+#ifndef DIFF_REPORT_TEXT_H
+#define DIFF_REPORT_TEXT_H
+
+#include "diff/report.h"
+
+/* What is sought in one series: passed on to each part. */
+struct text_part {
+	const struct report *report;
+	const struct series *series;
+	const struct growth *growth;
+	FILE *out;
+};
+
+/* Who, when, and the totals. */
+void text_head(const struct text_part *part);
+
+/* The rows, kind by kind. */
+void text_rows(const struct text_part *part);
+
+/* What the reader should know before trusting the figures. */
+void text_notes(const struct text_part *part);
+
+enum text_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_RED };
+
+/* Nothing happens without colours. STYLE_PLAIN ends a style. */
+void text_style(const struct text_part *part, enum text_style style);
+
+/* Escaped. */
+void text_put(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,209 @@
+#include "diff/report_text.h"
+#include "diff/text.h"
+
+#include "agent/format/keys.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* RSS that grew by so much more than what is live needs an explanation. */
+#define RSS_NOTE_MINIMUM (INT64_C(8) << 20)
+
+static void start_note(const struct text_part *part, bool *first)
+{
+	if (*first)
+		putc('\n', part->out);
+	*first = false;
+	fputs("note: ", part->out);
+}
+
+/* ---- the pair ---- */
+
+static void note_pair(const struct text_part *part, bool *first)
+{
+	const struct growth *growth = part->growth;
+	const struct process *a, *b;
+
+	if (!growth->before || growth->same_process)
+		return;
+	a = &growth->before->process;
+	b = &growth->after->process;
+	start_note(part, first);
+	if (a->program != b->program)
+		fputs("these are different programs\n", part->out);
+	else
+		fputs("these are different processes, so there is no rate\n",
+		      part->out);
+	if (a->program == b->program && a->build_id != b->build_id) {
+		start_note(part, first);
+		text_put(part->out, b->program);
+		fputs(" is another build in the newer snapshot: its places "
+		      "are matched by function and line\n",
+		      part->out);
+	}
+}
+
+static void note_periods(const struct text_part *part, bool *first)
+{
+	const struct snapshot *before = part->growth->before;
+	const struct snapshot *after = part->growth->after;
+	char text[TEXT_NUMBER_SIZE];
+
+	if (before && before->period != after->period) {
+		start_note(part, first);
+		fprintf(part->out,
+			"the snapshots were sampled differently (period %" PRId64
+			" and %" PRId64 ")\n",
+			before->period, after->period);
+	} else if (after->period > 1) {
+		start_note(part, first);
+		text_size(text, after->period, false);
+		fprintf(part->out,
+			"figures are estimates: one sample every %s\n", text);
+	}
+}
+
+static void note_agent(const struct text_part *part, bool *first)
+{
+	const struct snapshot *after = part->growth->after;
+	char text[TEXT_NUMBER_SIZE];
+
+	if (after->drops > 0) {
+		start_note(part, first);
+		text_count(text, after->drops, false);
+		fprintf(part->out,
+			"the agent could not record %s events: figures are "
+			"lower than the truth\n",
+			text);
+	}
+	if (*after->tracking && strcmp(after->tracking, "on") != 0) {
+		start_note(part, first);
+		fputs("tracking is ", part->out);
+		text_put(part->out, after->tracking);
+		fputs(": what was allocated then is missing\n", part->out);
+	}
+}
+
+/* ---- memory that is not live ---- */
+
+static int64_t live(const struct snapshot *snapshot)
+{
+	return snapshot->totals[KIND_HEAP][LA_INUSE_SPACE] +
+	       snapshot->totals[KIND_MMAP][LA_INUSE_SPACE];
+}
+
+/*
+ * Memory that grew in RSS and is not live is the allocator's, which keeps what
+ * was freed, or is invisible to the agent: no leak that rows could show.
+ */
+static void note_rss(const struct text_part *part, bool *first)
+{
+	const struct snapshot *before = part->growth->before;
+	const struct snapshot *after = part->growth->after;
+	char rss[TEXT_NUMBER_SIZE], grown[TEXT_NUMBER_SIZE];
+	int64_t rss_growth, live_growth;
+
+	if (!before || !part->growth->same_process ||
+	    before->rss_bytes == SNAPSHOT_UNKNOWN ||
+	    after->rss_bytes == SNAPSHOT_UNKNOWN)
+		return;
+	rss_growth = after->rss_bytes - before->rss_bytes;
+	live_growth = live(after) - live(before);
+	if (rss_growth < RSS_NOTE_MINIMUM || live_growth > rss_growth / 2)
+		return;
+	text_size(rss, rss_growth, false);
+	text_size(grown, live_growth, true);
+	start_note(part, first);
+	fprintf(part->out,
+		"RSS grew by %s, live memory by %s: the rest is freed memory "
+		"that the allocator keeps, or memory it maps itself\n",
+		rss, grown);
+}
+
+/* ---- stacks and symbols ---- */
+
+static bool is_truncated(const struct resolver *resolver,
+			 const struct stack *stack)
+{
+	const struct frame *outermost;
+
+	if (!stack->depth)
+		return false;
+	outermost = &resolver->stacks->frames[stack->frames[stack->depth - 1]];
+	return outermost->source_count && outermost->sources[0].function &&
+	       !strcmp(outermost->sources[0].function, LA_FRAME_TRUNCATED);
+}
+
+static void note_truncated(const struct text_part *part, bool *first)
+{
+	const struct growth *growth = part->growth;
+	const struct resolver *resolver = part->report->resolver;
+	size_t truncated = 0;
+
+	for (size_t i = 0; i < growth->change_count; i++) {
+		const struct change *change = &growth->changes[i];
+
+		truncated += is_truncated(
+			resolver, &resolver->stacks->stacks[change->stack]);
+	}
+	if (!truncated)
+		return;
+	start_note(part, first);
+	fprintf(part->out,
+		"%zu of %zu stacks are truncated: they were deeper than the "
+		"agent's depth\n",
+		truncated, growth->change_count);
+}
+
+static const char *symbol_trouble(enum module_state state)
+{
+	switch (state) {
+	case MODULE_NO_SYMBOLS:
+		return "has no symbols: install its debug symbols, or name "
+		       "their folder with --symbols";
+	case MODULE_NOT_FOUND:
+		return "is not here: --sysroot or --symbols tell where to find "
+		       "it";
+	case MODULE_OTHER_BUILD:
+		return "is another build here than in the snapshot, so its "
+		       "symbols are not used";
+	case MODULE_UNREADABLE:
+		return "cannot be read for symbols";
+	case MODULE_FULL:
+	case MODULE_SYMBOLS:
+		break;
+	}
+	return NULL;
+}
+
+static void note_modules(const struct text_part *part, bool *first)
+{
+	const struct stacks *stacks = part->report->resolver->stacks;
+
+	for (size_t i = 0; i < stacks->module_count; i++) {
+		const struct module *module = &stacks->modules[i];
+		const char *trouble;
+
+		/* What no file stands behind, such as [vdso], has none. */
+		if (!module->symbols || module->path[0] != '/')
+			continue;
+		trouble = symbol_trouble(symbol_module_state(module->symbols));
+		if (!trouble)
+			continue;
+		start_note(part, first);
+		text_put(part->out, module->path);
+		fprintf(part->out, " %s\n", trouble);
+	}
+}
+
+void text_notes(const struct text_part *part)
+{
+	bool first = true;
+
+	note_pair(part, &first);
+	note_periods(part, &first);
+	note_agent(part, &first);
+	note_rss(part, &first);
+	note_truncated(part, &first);
+	note_modules(part, &first);
+}

@@ -1,0 +1,165 @@
+#include "diff/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What /proc/PID/maps adds to the path of a file that was removed. */
+#define DELETED_SUFFIX " (deleted)"
+
+/* ---- who and when ---- */
+
+static const char *comment_value(const struct profile *profile,
+				 const char *key)
+{
+	size_t length = strlen(key);
+
+	for (uint32_t i = 0; i < profile->comment_count; i++) {
+		const char *comment = profile->comments[i];
+
+		if (!strncmp(comment, key, length) && comment[length] == '=')
+			return comment + length + 1;
+	}
+	return "";
+}
+
+static int64_t comment_number(const struct profile *profile, const char *key)
+{
+	const char *text = comment_value(profile, key);
+	long long number;
+	char *end;
+
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (errno || end == text || *end || number < 0)
+		return SNAPSHOT_UNKNOWN;
+	return number;
+}
+
+static const char *program_name(const struct profile *profile,
+				struct strings *strings)
+{
+	const char *path, *slash;
+	const char *name;
+	size_t length;
+	char *copy;
+
+	if (!profile->mapping_count)
+		return comment_value(profile, LA_COMMENT_COMMAND);
+	path = profile->mappings[0].path;
+	slash = strrchr(path, '/');
+	copy = memory_copy_text(slash ? slash + 1 : path);
+	length = strlen(copy);
+	if (length > strlen(DELETED_SUFFIX) &&
+	    !strcmp(copy + length - strlen(DELETED_SUFFIX), DELETED_SUFFIX))
+		copy[length - strlen(DELETED_SUFFIX)] = '\0';
+	name = strings_intern(strings, copy);
+	free(copy);
+	return name;
+}
+
+static void identify(struct process *process, const struct profile *profile,
+		     struct strings *strings)
+{
+	const char *command = comment_value(profile, LA_COMMENT_COMMAND);
+
+	process->program = strings_intern(strings,
+					  program_name(profile, strings));
+	process->command = *command ? strings_intern(strings, command) :
+				      process->program;
+	process->build_id = strings_intern(
+		strings, profile->mapping_count ?
+				 profile->mappings[0].build_id :
+				 "");
+	process->host = strings_intern(
+		strings, comment_value(profile, LA_COMMENT_HOST));
+	process->start = strings_intern(
+		strings, comment_value(profile, LA_COMMENT_START));
+	process->pid = comment_number(profile, LA_COMMENT_PID);
+}
+
+bool snapshot_same_process(const struct snapshot *a, const struct snapshot *b)
+{
+	/* Interned strings: equal texts have equal pointers. */
+	return a->process.host == b->process.host &&
+	       a->process.pid == b->process.pid &&
+	       a->process.start == b->process.start &&
+	       a->process.program == b->process.program;
+}
+
+/* ---- what ---- */
+
+static void add_values(int64_t *sums, const int64_t *values)
+{
+	for (int type = 0; type < LA_SAMPLE_TYPES; type++)
+		sums[type] += values[type];
+}
+
+/* Samples that differ only in labels share one entry. */
+static void take_samples(struct snapshot *snapshot,
+			 const struct profile *profile, struct stacks *stacks)
+{
+	uint32_t *stack_of = memory_alloc(profile->sample_count,
+					  sizeof(*stack_of));
+	uint32_t *entry_of; /* by stack: number + 1 */
+
+	stacks_add_profile(stacks, profile, stack_of);
+	entry_of = memory_alloc(stacks->stack_count, sizeof(*entry_of));
+	snapshot->entries = memory_alloc(profile->sample_count,
+					 sizeof(*snapshot->entries));
+	for (uint32_t i = 0; i < profile->sample_count; i++) {
+		const struct profile_sample *sample = &profile->samples[i];
+		uint32_t *entry = &entry_of[stack_of[i]];
+
+		if (!*entry) {
+			*entry = (uint32_t)++snapshot->entry_count;
+			snapshot->entries[*entry - 1].stack = stack_of[i];
+		}
+		add_values(snapshot->entries[*entry - 1].values,
+			   sample->values);
+		add_values(snapshot->totals[sample->kind], sample->values);
+	}
+	free(entry_of);
+	free(stack_of);
+}
+
+void snapshot_build(struct snapshot *snapshot, const char *path,
+		    const struct profile *profile, struct stacks *stacks)
+{
+	struct strings *strings = &stacks->strings;
+
+	memset(snapshot, 0, sizeof(*snapshot));
+	snapshot->path = strings_intern(strings, path);
+	identify(&snapshot->process, profile, strings);
+	snapshot->time_ns = profile->time_ns;
+	snapshot->period = profile->period;
+	snapshot->sequence = comment_number(profile, LA_COMMENT_SEQUENCE);
+	snapshot->rss_bytes = comment_number(profile, LA_COMMENT_RSS);
+	snapshot->swap_bytes = comment_number(profile, LA_COMMENT_SWAP);
+	snapshot->drops = comment_number(profile, LA_COMMENT_DROPS);
+	snapshot->reason = strings_intern(
+		strings, comment_value(profile, LA_COMMENT_REASON));
+	snapshot->allocator = strings_intern(
+		strings, comment_value(profile, LA_COMMENT_ALLOCATOR));
+	snapshot->tracking = strings_intern(
+		strings, comment_value(profile, LA_COMMENT_TRACKING));
+	memcpy(snapshot->has, profile->has, sizeof(snapshot->has));
+	take_samples(snapshot, profile, stacks);
+}
+
+int64_t snapshot_total(const struct snapshot *snapshot,
+		       enum la_sample_type type)
+{
+	int64_t total = 0;
+
+	for (enum kind kind = KIND_HEAP; kind < KINDS; kind++)
+		total += snapshot->totals[kind][type];
+	return total;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	free(snapshot->entries);
+	snapshot->entries = NULL;
+	snapshot->entry_count = 0;
+}
