@@ -17,7 +17,7 @@
 
 /*
  * libiberty refuses names of more than 1,024 bytes by default, which C++
- * templates exceed; up to this length its stack use stays below 2 MiB.
+ * templates exceed; up to this length its stack use stays within a few MiB.
  */
 #define LONGEST_MANGLED ((size_t)8 * 1024)
 
