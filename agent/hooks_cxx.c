@@ -124,15 +124,29 @@ static const struct next *find(enum operator_name name, uintptr_t caller)
 	return next;
 }
 
-static inline void *created(const struct next *next, void *block, size_t size,
-			    const void *frame)
+/* Before the next operator new: nothing was recorded on its behalf yet. */
+static inline struct la_state *creating(const void *frame)
 {
-	struct la_state *state;
+	struct la_state *state = la_hook_enter(frame);
 
-	if (la_likely(!next->records) || !block)
+	if (la_likely(state != NULL))
+		state->last_block = NULL;
+	return state;
+}
+
+/*
+ * The block may have been recorded by a hook further in, since operators call
+ * malloc or aligned_alloc, and may have asked them for more: sizes are rounded
+ * up to the alignment, and 0 becomes 1.
+ */
+static inline void *created(const struct next *next, struct la_state *state,
+			    void *block, size_t size, const void *frame)
+{
+	if (la_unlikely(!state || !block))
 		return block;
-	state = la_hook_enter(frame);
-	if (state)
+	if (la_likely(state->last_block == block))
+		la_track_size(state, block, size);
+	else if (next->records)
 		la_track_block(state, block, size, frame);
 	return block;
 }
@@ -157,8 +171,14 @@ static inline void deleted(const struct next *next, void *block,
 	{                                                                      \
 		const struct next *next = find(name, LA_CALLER);               \
 		void *(*function) parameters = next->function;                 \
+		struct la_state *state;                                        \
                                                                                \
-		return created(next, function arguments, size, LA_FRAME);      \
+		/* The common case: plain, and recorded by malloc as it is. */ \
+		if (la_likely(!next->records && name < NEW_ALIGNED && size))   \
+			return function arguments;                             \
+		state = creating(LA_FRAME);                                    \
+		return created(next, state, function arguments, size,          \
+			       LA_FRAME);                                      \
 	}
 
 #define OPERATOR_DELETE(symbol, name, parameters, arguments)                   \

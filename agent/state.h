@@ -39,6 +39,7 @@ struct la_state {
 	int64_t growth; /* live bytes gained and not yet reported */
 	uintptr_t stack_low, stack_high; /* 0, 0: unknown */
 	struct la_events *pending;
+	const void *last_block; /* the last one that this thread recorded */
 	uint32_t terminate; /* signal to die of once outside the tracker */
 	/* Shared by threads at their very end, under LA_LOCK_SPARE: unlike the
 	 * others, it does not say where its thread is. */

@@ -169,6 +169,26 @@ void la_track_block(struct la_state *state, const void *block, size_t bytes,
 	}
 	la_state_enter_tracker(state);
 	record_block(state, (uintptr_t)block, bytes, capture(state, frame));
+	state->last_block = block;
+	la_tracker_end(state);
+}
+
+void la_track_size(struct la_state *state, const void *block, size_t bytes)
+{
+	struct la_block record;
+
+	if (la_state_inside_tracker(state))
+		return;
+	la_state_enter_tracker(state);
+	if (la_heap_remove((uintptr_t)block, &record)) {
+		uint64_t less = record.bytes - bytes;
+
+		record.bytes = bytes;
+		la_heap_insert((uintptr_t)block, record);
+		/* Unsigned sums wrap round: this takes away. */
+		la_sites_count(record.site, 0, -less);
+		note_growth(state, -(int64_t)less);
+	}
 	la_tracker_end(state);
 }
 

@@ -30,6 +30,12 @@ void la_track_block(struct la_state *state, const void *block, size_t bytes,
 		    const void *frame);
 
 /*
+ * The block was recorded by an inner call, which asked for more than the
+ * program did: `bytes` is what the program asked for.
+ */
+void la_track_size(struct la_state *state, const void *block, size_t bytes);
+
+/*
  * Before the allocator is given the block back. True if it was recorded: then
  * *was tells how, for la_retrack_block should the call fail.
  */

@@ -57,7 +57,6 @@ static struct {
 	int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
 	int (*step)(unw_cursor_t *);
 	int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
-	int (*is_signal_frame)(unw_cursor_t *);
 	int (*search_unwind_table)(unw_addr_space_t, unw_word_t,
 				   unw_dyn_info_t *, unw_proc_info_t *, int,
 				   void *);
@@ -224,6 +223,10 @@ static bool describe_fp(const struct probe *probe, struct la_rule *rule,
 	return true;
 }
 
+/*
+ * A signal's trampoline: everything is saved relative to the stack pointer, and
+ * so is the stack pointer itself. Only such a frame's caller was interrupted.
+ */
 static bool describe_signal(const struct probe *probe, struct la_rule *rule,
 			    uint64_t pc, uint64_t sp, uint64_t fp)
 {
@@ -273,7 +276,8 @@ static bool describe_plain(const struct probe *probe, struct la_rule *rule,
 {
 	struct origin origin = origin_of(cfa), place;
 
-	if (origin.which != LA_ARCH_UNW_SP && origin.which != LA_ARCH_UNW_FP)
+	if (origin.from != FROM_REGISTER ||
+	    (origin.which != LA_ARCH_UNW_SP && origin.which != LA_ARCH_UNW_FP))
 		return false;
 	rule->kind = origin.which == LA_ARCH_UNW_SP ? LA_RULE_SP : LA_RULE_FP;
 	rule->cfa = origin.offset;
@@ -283,8 +287,7 @@ static bool describe_plain(const struct probe *probe, struct la_rule *rule,
 	return describe_fp(probe, rule, fp, origin.which, origin.offset);
 }
 
-static struct la_rule describe(const struct probe *probe, unw_cursor_t *cursor,
-			       bool signal)
+static struct la_rule describe(const struct probe *probe, unw_cursor_t *cursor)
 {
 	struct la_rule rule = { 0 };
 	unw_word_t pc, sp, fp;
@@ -297,15 +300,12 @@ static struct la_rule describe(const struct probe *probe, unw_cursor_t *cursor,
 		return (struct la_rule){ .kind = LA_RULE_END };
 	if (lib.get_reg(cursor, LA_ARCH_UNW_FP, &fp))
 		fp = 0;
-	struct origin origin = origin_of(sp);
-
-	if (signal)
-		known = describe_signal(probe, &rule, pc, sp, fp);
-	else if (origin.from == FROM_MEMORY)
-		known = describe_realigned(probe, &rule, pc, sp, fp);
+	/* The stack pointer was read from the stack: saved, or realigned. */
+	if (origin_of(sp).from == FROM_MEMORY)
+		known = describe_signal(probe, &rule, pc, sp, fp) ||
+			describe_realigned(probe, &rule, pc, sp, fp);
 	else
-		known = origin.from == FROM_REGISTER &&
-			describe_plain(probe, &rule, pc, sp, fp);
+		known = describe_plain(probe, &rule, pc, sp, fp);
 	if (!known)
 		rule.kind = LA_RULE_OPAQUE;
 	return rule;
@@ -316,28 +316,17 @@ static void probe_once(void *argument)
 	struct probe *probe = argument;
 	unw_cursor_t cursor;
 
-	/*
-	 * A handler returns to the first byte of the trampoline: seen from the
-	 * return address - 1, that is the next byte.
-	 */
-	probe->address++;
-	bool signal = lib.init_remote(&cursor, lib.space, probe) == 0 &&
-		      lib.is_signal_frame(&cursor) > 0;
-
 	probe->rule.kind = LA_RULE_OPAQUE;
-	if (!signal) {
-		probe->address--;
-		if (lib.init_remote(&cursor, lib.space, probe) < 0)
-			return;
-	}
+	if (lib.init_remote(&cursor, lib.space, probe) < 0)
+		return;
 	int result = lib.step(&cursor);
 
-	if (probe->no_information && !signal)
+	if (probe->no_information)
 		probe->rule.kind = LA_RULE_GUESS;
 	else if (result == 0)
 		probe->rule.kind = LA_RULE_END;
 	else if (result > 0)
-		probe->rule = describe(probe, &cursor, signal);
+		probe->rule = describe(probe, &cursor);
 }
 
 const void *la_unwind_library(void)
@@ -478,7 +467,6 @@ static int load_symbols(void *library)
 	LOAD(init_remote, unw_init_remote);
 	LOAD(step, unw_step);
 	LOAD(get_reg, unw_get_reg);
-	LOAD(is_signal_frame, unw_is_signal_frame);
 	/* Not in the public header, but exported for tools such as perf. */
 	LOAD(search_unwind_table, UNW_OBJ(dwarf_search_unwind_table));
 #undef LOAD
