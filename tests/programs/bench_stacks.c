@@ -89,17 +89,24 @@ static void *host_thread(void *longest)
 	return NULL;
 }
 
-static void make(unsigned stacks, unsigned every)
+NOINLINE static void make(unsigned stacks, unsigned every)
 {
 	for (unsigned path = 0; path < stacks; path += every)
 		descend(path, LEVELS);
+}
+
+static void start_threads(pthread_t *threads, unsigned long *longest)
+{
+	for (int i = 0; i < HOST_THREADS; i++)
+		if (pthread_create(&threads[i], NULL, host_thread, &longest[i]))
+			abort();
 }
 
 int main(int argc, char **argv)
 {
 	unsigned long longest[HOST_THREADS];
 	pthread_t threads[HOST_THREADS];
-	unsigned stacks;
+	unsigned stacks, every = 1;
 	char line[32];
 
 	if (argc != 2) {
@@ -107,17 +114,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	stacks = (unsigned)strtoul(argv[1], NULL, 10);
-	make(stacks, 1);
-	for (int i = 0; i < HOST_THREADS; i++)
-		if (pthread_create(&threads[i], NULL, host_thread, &longest[i]))
-			return 1;
-	puts("ready");
-	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin)) {
-		make(stacks, 10);
-		puts("grown");
+	do {
+		/* One call for all: growth happens in the same stacks. */
+		make(stacks, every);
+		if (every == 1)
+			start_threads(threads, longest);
+		puts(every == 1 ? "ready" : "grown");
 		fflush(stdout);
-	}
+		every = 10;
+	} while (fgets(line, sizeof(line), stdin));
 	threads_end = 1;
 	for (int i = 0; i < HOST_THREADS; i++) {
 		pthread_join(threads[i], NULL);

@@ -2,8 +2,8 @@
 
 from tests.support import snapshots
 from tests.support.pprof import pprof, summed
-from tests.support.servers import (HostTest, files, leakdiff, leakdiff_json,
-                                   program, run)
+from tests.support.servers import (ROOT, HostTest, files, leakdiff,
+                                   leakdiff_json, program, run)
 
 COMMANDS = '''alloc 1000003
 alloc 77
@@ -60,7 +60,8 @@ class Pprof(HostTest):
         self.assertIn('Type: inuse_space', text)
 
     def test_list(self):
-        text = self.pprof('-list=puppet_alloc', '-unit=bytes', self.new)
+        text = self.pprof('-list=puppet_alloc', '-unit=bytes',
+                          f'-source_path={ROOT}', self.new)
         self.assertRegex(text, r'5000000B.*malloc\(size\)')
 
     def test_traces(self):
