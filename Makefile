@@ -78,6 +78,9 @@ $(BUILD)/obj/agent/%.o: agent/%.c $(GENERATED).h
 	@mkdir -p $(@D)
 	$(CC) $(AGENT_CFLAGS) $(CFLAGS) -c -o $@ $<
 
+# It includes the list as it is.
+$(BUILD)/obj/diff/wrappers.o: conf/leakdiff-wrappers.conf
+
 $(BUILD)/obj/%.o: %.c $(GENERATED).h
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
@@ -92,16 +95,16 @@ help: ## this list
 
 .PHONY: demo
 demo: ## installs what is missing, builds, and shows the main job
-	scripts/install-deps build
+	@scripts/install-deps build
 	@echo building
 	@$(MAKE) -s $(PARALLEL) all $(BUILD)/tests/programs/demo_server
 	@BUILD=$(BUILD) scripts/demo
 
 .PHONY: check
 check: ## installs what is missing, builds, and runs every test
-	scripts/install-deps check
+	@scripts/install-deps check
 	@$(MAKE) -s $(PARALLEL) all programs unit-tests fuzzers
-	BUILD=$(BUILD) SECONDS_EACH=30 tests/run
+	@BUILD=$(BUILD) SECONDS_EACH=30 tests/run
 
 # How long, in seconds, soak runs and each fuzzer does.
 SECONDS_EACH ?= 600

@@ -12,20 +12,21 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* "12.3 MB": three or four digits, decimal prefixes as leakdiff's. */
+/* "12.3 MiB", as leakdiff writes sizes. */
 static const char *size_text(uint64_t bytes, char text[32])
 {
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB",
-					     "EB" };
-	double value = (double)bytes;
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double value = (double)bytes / 1024;
 	size_t unit = 0;
 
-	if (bytes < 1000) {
+	if (bytes < 1024) {
 		snprintf(text, 32, "%" PRIu64 " B", bytes);
 		return text;
 	}
-	for (value /= 1000; value >= 999.95; value /= 1000)
+	while (value >= 1023.95 && unit < sizeof(units) / sizeof(*units) - 1) {
+		value /= 1024;
 		unit++;
+	}
 	snprintf(text, 32, "%.1f %s", value, units[unit]);
 	return text;
 }
