@@ -106,7 +106,8 @@ int main(int argc, char **argv)
 {
 	unsigned long longest[HOST_THREADS];
 	pthread_t threads[HOST_THREADS];
-	unsigned stacks, every = 1;
+	volatile unsigned every = 1;
+	unsigned stacks;
 	char line[32];
 
 	if (argc != 2) {
@@ -115,7 +116,7 @@ int main(int argc, char **argv)
 	}
 	stacks = (unsigned)strtoul(argv[1], NULL, 10);
 	do {
-		/* One call for all: growth happens in the same stacks. */
+		/* One call for all, so that growth is in the same stacks. */
 		make(stacks, every);
 		if (every == 1)
 			start_threads(threads, longest);

@@ -71,6 +71,19 @@ class Endings(Host):
         self.assertEqual(done.stdout, 'alive\n')
         self.assertEqual(reasons(files(self.snapshots)), ['exit'])
 
+    def test_python_still_sees_the_keyboard(self):
+        script = ('import os, signal, time\n'
+                  'try:\n'
+                  '    os.kill(os.getpid(), signal.SIGINT)\n'
+                  '    time.sleep(60)\n'
+                  'except KeyboardInterrupt:\n'
+                  '    print("interrupted")')
+        for ending in ('on', 'always'):
+            with self.subTest(ending):
+                done = self.run_both(['/usr/bin/python3', '-c', script],
+                                     exit=ending)
+                self.assertEqual(done.stdout, 'interrupted\n')
+
     def test_deadly_signals_still_kill(self):
         self.assertEqual(
             self.reasons_after(int(signal.SIGSEGV), exit='always'), [])

@@ -70,9 +70,10 @@ class Demo(HostTest):
             [ROOT / 'scripts' / 'demo'], capture_output=True, text=True,
             env=dict(os.environ, BUILD=os.path.relpath(BUILD, ROOT)))
         self.assertEqual((done.returncode, done.stderr), (0, ''))
-        first, cleared, allocated = re.findall(
+        first, exactly, cleared, allocated = re.findall(
             r'(?ms)^\$ \S*leakdiff .*?(?=^$\n^[#$])', done.stdout)
         self.assertIn(HANDLER, first)
         self.assertIn('demo_server.c', first)
+        self.assertIn('1,heap,500000000,500,', exactly)
         self.assertNotIn(HANDLER, cleared)
         self.assertIn(HANDLER, allocated)

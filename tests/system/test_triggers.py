@@ -212,25 +212,37 @@ class Retention(HostTest):
         self.assertLessEqual(sum(path.stat().st_size
                                  for path in files(self.snapshots)), limit)
 
+    def take_names(self, pid, sequence, start, milliseconds):
+        """Files of ours, with every name that might be chosen in that time."""
+        ours = self.directory / 'ours'
+        ours.write_text('ours')
+        names = set()
+        for moment in range(start, start + milliseconds):
+            stamp = time.strftime('%Y%m%dT%H%M%S', time.gmtime(moment // 1000))
+            names.add(f'puppet.{pid}.{stamp}{moment % 1000:03}Z.'
+                      f'{sequence}.pb.gz')
+        for name in names:
+            os.link(ours, self.snapshots / name)
+        return names
+
     def test_a_name_that_is_taken(self):
         with Puppet(self.snapshots) as host:
             host.obey('alloc 1000')
-            mine = set()
-            now = time.time()
-            for ms in range(4000):  # one of them it would choose
-                moment = time.gmtime(now + ms / 1000)
-                stamp = time.strftime('%Y%m%dT%H%M%S', moment)
-                thousandth = int((now + ms / 1000) % 1 * 1000)
-                path = self.snapshots / (f'puppet.{host.pid}.{stamp}'
-                                         f'{thousandth:03}Z.1.pb.gz')
-                path.write_text('mine')
-                mine.add(path)
-            path = host.snapshot()
+            milliseconds, sequence = 1000, 1
+            while True:
+                start = int(time.time() * 1000)
+                names = self.take_names(host.pid, sequence, start,
+                                        milliseconds)
+                snapshot = snapshots.load(host.snapshot())
+                if snapshot.time_nanos // 1000000 < start + milliseconds:
+                    break
+                milliseconds *= 2  # it came too late to meet one of ours
+                sequence += 1
             self.assertEqual(host.finish().status, 0)
-        self.assertLess(time.time(), now + 4, 'too slow to mean anything')
-        self.assertEqual(comments(path)['pid'], str(host.pid))
-        self.assertFalse([path for path in mine
-                          if path.read_text() != 'mine'])
+        self.assertGreaterEqual(snapshot.time_nanos // 1000000, start)
+        self.assertEqual(snapshot.comments['pid'], str(host.pid))
+        self.assertFalse([name for name in names if
+                          (self.snapshots / name).read_text() != 'ours'])
 
     def test_nothing_of_others_is_touched(self):
         name = 'puppet.4190000.20200101T000000000Z.1.pb.gz'
