@@ -48,13 +48,12 @@ static void note_bytes(const char *key, int64_t bytes)
 		note(key, "%" PRId64, bytes);
 }
 
-static void note_signal(const struct la_resident *resident)
+static void note_signal(void)
 {
 	char name[32];
 
 	la_signal_name(options->signal, name, sizeof(name));
-	if (la_signals_state() == LA_SIGNAL_TAKEN_BY_HOST ||
-	    resident->signal_blocked)
+	if (la_signals_state() == LA_SIGNAL_TAKEN_BY_HOST)
 		note(LA_COMMENT_SIGNAL, "%s", LA_SIGNAL_TAKEN);
 	else
 		note(LA_COMMENT_SIGNAL, "%s", name);
@@ -62,7 +61,7 @@ static void note_signal(const struct la_resident *resident)
 
 static void collect_notes(const char *reason, uint32_t sequence)
 {
-	struct la_resident resident = la_process_resident(options->signal);
+	struct la_resident resident = la_process_resident();
 	char start[LA_TIME_BYTES];
 
 	la_time_text(la_process.start_ns, start);
@@ -82,7 +81,7 @@ static void collect_notes(const char *reason, uint32_t sequence)
 	note_bytes(LA_COMMENT_RSS_SHMEM, resident.shared);
 	note_bytes(LA_COMMENT_SWAP, resident.swapped);
 	note(LA_COMMENT_ALLOCATOR, "%s", la_real_allocator());
-	note_signal(&resident);
+	note_signal();
 	note(LA_COMMENT_TRACKING, "%s",
 	     la_mode_now() == LA_MODE_ON ? "on" : "off");
 	note(LA_COMMENT_AGENT_BYTES, "%zu", la_memory_bytes());

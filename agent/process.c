@@ -6,6 +6,7 @@
 
 #include "agent/system.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -166,21 +167,49 @@ static int64_t kilobytes(const char *status, const char *key)
 	return line ? strtoll(line + strlen(key), NULL, 10) * 1024 : -1;
 }
 
-struct la_resident la_process_resident(int signal)
+struct la_resident la_process_resident(void)
 {
 	char status[STATUS_BYTES];
-	const char *blocked;
-	struct la_resident resident;
 
 	read_file("/proc/self/status", status, sizeof(status));
-	resident.all = kilobytes(status, "\nVmRSS:");
-	resident.anonymous = kilobytes(status, "\nRssAnon:");
-	resident.file = kilobytes(status, "\nRssFile:");
-	resident.shared = kilobytes(status, "\nRssShmem:");
-	resident.swapped = kilobytes(status, "\nVmSwap:");
+	return (struct la_resident){
+		.all = kilobytes(status, "\nVmRSS:"),
+		.anonymous = kilobytes(status, "\nRssAnon:"),
+		.file = kilobytes(status, "\nRssFile:"),
+		.shared = kilobytes(status, "\nRssShmem:"),
+		.swapped = kilobytes(status, "\nVmSwap:"),
+	};
+}
+
+static bool thread_blocks(int thread, int signal)
+{
+	char path[64], status[STATUS_BYTES];
+	const char *blocked;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", thread);
+	read_file(path, status, sizeof(status));
 	blocked = strstr(status, "\nSigBlk:");
-	resident.signal_blocked =
-		signal > 0 && blocked &&
-		(strtoull(blocked + 8, NULL, 16) >> (signal - 1) & 1);
-	return resident;
+	return !blocked ||
+	       (strtoull(blocked + 8, NULL, 16) >> (signal - 1) & 1);
+}
+
+bool la_process_blocks(int signal)
+{
+	_Alignas(struct dirent64) char entries[4096];
+	int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool all = fd >= 0;
+	ssize_t filled;
+
+	while (all && (filled = getdents64(fd, entries, sizeof(entries))) > 0)
+		for (ssize_t at = 0; all && at < filled;) {
+			struct dirent64 *entry = (void *)(entries + at);
+			int thread = atoi(entry->d_name);
+
+			all = !thread || thread == la_sys_gettid() ||
+			      thread_blocks(thread, signal);
+			at += entry->d_reclen;
+		}
+	if (fd >= 0)
+		close(fd);
+	return all;
 }

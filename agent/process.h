@@ -41,10 +41,12 @@ void la_time_text(uint64_t utc_ns, char text[LA_TIME_BYTES]);
 /* What the kernel says of the process now, in bytes; -1 = unknown. */
 struct la_resident {
 	int64_t all, anonymous, file, shared, swapped;
-	bool signal_blocked; /* `signal` is, by the main thread */
 };
 
-/* On the agent's thread: it opens a file. */
-struct la_resident la_process_resident(int signal);
+/* On the agent's thread: they open files. */
+struct la_resident la_process_resident(void);
+
+/* Whether all threads but the calling one block the signal. */
+bool la_process_blocks(int signal);
 
 #endif

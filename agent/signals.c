@@ -4,6 +4,7 @@
 
 #include "agent/signals.h"
 
+#include "agent/process.h"
 #include "agent/state.h"
 #include "agent/trigger.h"
 
@@ -47,10 +48,12 @@ static void snapshot_and_die(int signal)
 	errno = host_errno;
 }
 
-static void install(int signal, void (*handler)(int))
+static void install(int signal, void (*handler)(int), int flags)
 {
-	struct sigaction now, ours = { .sa_handler = handler,
-				       .sa_flags = SA_RESTART | SA_ONSTACK };
+	struct sigaction now, ours = {
+		.sa_handler = handler,
+		.sa_flags = SA_RESTART | SA_ONSTACK | flags,
+	};
 
 	if (sigaction(signal, NULL, &now) || now.sa_handler != SIG_DFL)
 		return;
@@ -64,11 +67,12 @@ void la_signals_install(const struct la_options *options)
 
 	snapshot_signal = options->signal;
 	if (snapshot_signal)
-		install(snapshot_signal, ask_for_snapshot);
+		/* Not blocked by its handler: else it would look taken. */
+		install(snapshot_signal, ask_for_snapshot, SA_NODEFER);
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
 		if (options->exit == LA_EXIT_ALWAYS &&
 		    deadly[i] != snapshot_signal)
-			install(deadly[i], snapshot_and_die);
+			install(deadly[i], snapshot_and_die, 0);
 	errno = host_errno;
 }
 
@@ -78,8 +82,9 @@ enum la_signal_state la_signals_state(void)
 
 	if (!snapshot_signal)
 		return LA_SIGNAL_OFF;
-	return !sigaction(snapshot_signal, NULL, &now) &&
-			       now.sa_handler == ask_for_snapshot ?
-		       LA_SIGNAL_OURS :
-		       LA_SIGNAL_TAKEN_BY_HOST;
+	if (sigaction(snapshot_signal, NULL, &now) ||
+	    now.sa_handler != ask_for_snapshot ||
+	    la_process_blocks(snapshot_signal))
+		return LA_SIGNAL_TAKEN_BY_HOST;
+	return LA_SIGNAL_OURS;
 }

@@ -12,7 +12,11 @@
 /* At boot. Takes only signals that nobody has a handler for. */
 void la_signals_install(const struct la_options *options);
 
-/* Whether the snapshot signal still comes to us. */
+/*
+ * Whether the snapshot signal still comes to us: the host may have put a handler
+ * of its own in place, or block it everywhere to wait for it (sigwait,
+ * signalfd). On the agent's thread.
+ */
 enum la_signal_state la_signals_state(void);
 
 #endif

@@ -68,9 +68,32 @@ static bool ends_with(const char *name, const char *end)
 	return length > end_length && !strcmp(name + length - end_length, end);
 }
 
+/* Skips characters of a set; false unless there were `least` to `most`. */
+static bool skip(const char **at, const char *set, size_t least, size_t most)
+{
+	size_t length = strspn(*at, set);
+
+	*at += length;
+	return length >= least && length <= most;
+}
+
+/* "<command>.<pid>.<time>.<sequence>.pb.gz.tmp", and nothing like it. */
 static bool is_temporary(const char *name)
 {
-	return ends_with(name, LA_SNAPSHOT_SUFFIX LA_TEMPORARY_SUFFIX);
+	static const char digits[] = "0123456789";
+	const char *at = name + strlen(name);
+
+	if (!ends_with(name, LA_SNAPSHOT_SUFFIX LA_TEMPORARY_SUFFIX))
+		return false;
+	/* A command may hold dots: back over three parts and the suffix. */
+	for (int dots = 0; at > name && dots < 6; dots += *at == '.')
+		at--;
+	return at > name && skip(&at, ".", 1, 1) && skip(&at, digits, 1, 10) &&
+	       skip(&at, ".", 1, 1) && skip(&at, digits, 8, 8) &&
+	       skip(&at, "T", 1, 1) && skip(&at, digits, 9, 9) &&
+	       skip(&at, "Z", 1, 1) && skip(&at, ".", 1, 1) &&
+	       skip(&at, digits, 1, 10) &&
+	       !strcmp(at, LA_SNAPSHOT_SUFFIX LA_TEMPORARY_SUFFIX);
 }
 
 /* Removes a temporary that nobody has locked. */
@@ -147,12 +170,13 @@ static void file_name(char name[NAME_MAX + 1], uint64_t utc_ns,
 /* For file systems without O_TMPFILE. */
 static int begin_named(struct la_store_file *file)
 {
-	for (int i = 0; i < NAME_TRIES; i++) {
+	for (int i = 0; i < NAME_TRIES; i++, file->sequence++) {
 		char name[NAME_MAX + 1];
 
 		file_name(name, file->utc_ns, file->sequence);
-		snprintf(file->temporary, sizeof(file->temporary), "%d.%.*s%s",
-			 i, NAME_MAX - 32, name, LA_TEMPORARY_SUFFIX);
+		snprintf(file->temporary, sizeof(file->temporary), "%.*s%s",
+			 (int)(NAME_MAX - strlen(LA_TEMPORARY_SUFFIX)), name,
+			 LA_TEMPORARY_SUFFIX);
 		file->fd = openat(folder_fd, file->temporary,
 				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 					  O_CLOEXEC,

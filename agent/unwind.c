@@ -35,6 +35,8 @@ enum { GUESS_REACH = 0x4000 };
 #define REGISTER_MARK UINT64_C(0x1000000080000000)
 #define MEMORY_MARK UINT64_C(0x2000000080000000)
 #define SPREAD (UINT64_C(1) << 32)
+/* A register that the unwind information says nothing about. */
+#define UNKNOWN UINT64_C(0x3000000080000000)
 
 struct probe {
 	const struct la_module *module;
@@ -211,6 +213,10 @@ static bool describe_fp(const struct probe *probe, struct la_rule *rule,
 {
 	struct origin origin = origin_of(fp), place;
 
+	if (fp == UNKNOWN) {
+		rule->fp_rule = LA_FP_LOST;
+		return true;
+	}
 	if (origin.from == FROM_REGISTER && origin.which == LA_ARCH_UNW_FP &&
 	    !origin.offset) {
 		rule->fp_rule = LA_FP_SAME;
@@ -299,7 +305,7 @@ static struct la_rule describe(const struct probe *probe, unw_cursor_t *cursor)
 	if (!pc)
 		return (struct la_rule){ .kind = LA_RULE_END };
 	if (lib.get_reg(cursor, LA_ARCH_UNW_FP, &fp))
-		fp = 0;
+		fp = UNKNOWN;
 	/* The stack pointer was read from the stack: saved, or realigned. */
 	if (origin_of(sp).from == FROM_MEMORY)
 		known = describe_signal(probe, &rule, pc, sp, fp) ||
@@ -416,6 +422,8 @@ static enum la_step step_to_cfa(const struct la_rule *rule,
 		if (la_unlikely(!on_stack(slot, registers->sp, limit)))
 			return LA_STEP_LOST;
 		fp = word_at(slot);
+	} else if (rule->fp_rule == LA_FP_LOST) {
+		fp = 0;
 	}
 	return arrive(registers, word_at(return_slot), cfa, fp);
 }
