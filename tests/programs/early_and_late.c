@@ -1,7 +1,8 @@
 /*
- * Allocates before main and after it: in an initialiser that runs before those
- * of any library, in a constructor, in the destructor of a thread's data, and
- * in functions that run at exit. Each keeps a block of its own size.
+ * Allocates before main and after it: in a constructor, in the destructor of a
+ * thread's data, and in a function that runs at exit. Each keeps a block of its
+ * own size; one is allocated before any library is initialised and has to be as
+ * good as any other.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -41,7 +42,6 @@ __attribute__((constructor)) static void construct(void)
 static void at_exit(void)
 {
 	keep_at_exit();
-	/* The oldest block of all must be as good as any other. */
 	first_block = realloc(first_block, 1110);
 	puts(first_block ? "larger" : "out of memory");
 }

@@ -7,7 +7,7 @@ import subprocess
 
 from tests.support import snapshots
 from tests.support.servers import (AGENT, HostTest, Server, free_port,
-                                   leakdiff_json, wait_for)
+                                   leakdiff_json)
 
 TABLES = 1000
 BIN = sorted(os.path.join('/usr/lib/postgresql', version, 'bin')
@@ -45,9 +45,10 @@ class Postgresql(HostTest):
         command = [os.path.join(BIN, 'postgres'), '-D', self.home / 'data',
                    '-p', self.port, '-k', self.home, '-c',
                    'listen_addresses=127.0.0.1', '-c', 'jit=off']
-        with Server(command, directory, cwd=self.home, port=self.port,
-                    user=self.user, agent=self.agent, conf=None) as server:
-            wait_for(lambda: self.ask('SELECT 7') == '7', 'the database')
+        with Server(command, directory, cwd=self.home, user=self.user,
+                    agent=self.agent, conf=None) as server:
+            server.wait_for(lambda: 'ready to accept connections' in
+                            server.read(server.errors), 'the database')
             for n in range(TABLES // 100):
                 self.ask(''.join(
                     f'CREATE TABLE IF NOT EXISTS t{100 * n + i} (a int, '
