@@ -196,6 +196,23 @@ static void test_unknown_build(void **state)
 	assert_answer(question, MODULE_FULL, chain);
 }
 
+/* A program without a build id has no debug file with one. */
+static void test_no_build_id(void **state)
+{
+	struct question question;
+
+	(void)state;
+	sh("cp chain store/chain.debug && "
+	   "objcopy -R .note.gnu.build-id app/chain");
+	question = ask("app/chain", "store");
+	question.build_id = "";
+	assert_answer(question, MODULE_SYMBOLS, exported);
+	sh("objcopy -R .note.gnu.build-id store/chain.debug");
+	question = ask("app/chain", "store");
+	question.build_id = "";
+	assert_answer(question, MODULE_FULL, chain);
+}
+
 static void test_deleted(void **state)
 {
 	struct question question;
@@ -307,16 +324,33 @@ static void test_no_regular_file(void **state)
 
 static void test_no_file(void **state)
 {
-	static const char *const names[] = { "", "[vdso]", "[jit]", "relative",
+	static const char *const names[] = { "", "[vdso]", "[jit]",
 					     "linux-vdso.so.1", "/" };
+	struct question relative = ask("", "store");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		struct question question = { names[i], build_id, offset, NULL,
-					     NULL };
+		struct question question = ask("", "store");
 
+		if (*names[i] && *names[i] != '/')
+			sh("cp chain 'store/%s'", names[i]);
+		question.path = names[i];
 		assert_answer(question, MODULE_NOT_FOUND, "");
 	}
+	/* Not what the current folder happens to hold, but --symbols may. */
+	relative.path = "chain";
+	assert_answer(relative, MODULE_NOT_FOUND, "");
+	sh("cp chain store");
+	assert_answer(relative, MODULE_FULL, chain);
+}
+
+/* A few kilobytes that claim to hold as many megabytes. */
+static void test_compression_bomb(void **state)
+{
+	(void)state;
+	sh("echo '.section .debug_macro; .zero 50000000' > bomb.s && "
+	   "gcc -O2 -g -gz -Wl,--build-id -o app/bomb chain.c bomb.s");
+	assert_answer(ask("app/bomb", NULL), MODULE_UNREADABLE, "");
 }
 
 /* Whatever is left of a file, there is an answer. */
@@ -359,7 +393,9 @@ int main(void)
 		TEST(test_debug_link_checksum),
 		TEST(test_other_build),
 		TEST(test_unknown_build),
+		TEST(test_no_build_id),
 		TEST(test_deleted),
+		TEST(test_compression_bomb),
 		TEST(test_debug_file_alone),
 		TEST(test_shared_debug_file),
 		TEST(test_server),

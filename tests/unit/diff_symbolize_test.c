@@ -80,23 +80,50 @@ static void assert_names(const char *compile, const char *lambda,
 	question.offset = offset_of("names", "at_unseen");
 	question.path = in_folder("names");
 	assert_answer(question, MODULE_FULL, unseen);
+	question.offset = offset_of("names", "at_stay");
+	question.path = in_folder("names");
+	assert_answer(question, MODULE_FULL, "app::(anonymous namespace)::"
+		      "unseen::stay(int) names.cc:25");
+}
+
+/* The linker leaves debug information of what it dropped, at address 0. */
+static void test_dropped_functions(void **state)
+{
+	/* Code in one segment that starts at 0, but for the last one's. */
+	static const char *const linkers[] = { "bfd -Wl,-z,noseparate-code",
+					       "gold", "lld" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct question question = { .path = NULL };
+
+		sh("gcc -O2 -g -ffunction-sections -fuse-ld=%s "
+		   "-Wl,--gc-sections -o dropped dropped.c",
+		   linkers[i]);
+		question.offset = offset_of("dropped", "at_kept");
+		question.path = in_folder("dropped");
+		assert_answer(question, MODULE_FULL, "kept dropped.c:12");
+		question.offset = offset_of("dropped", "_start");
+		question.path = in_folder("dropped");
+		assert_answer(question, MODULE_FULL, "_start ?:0");
+	}
 }
 
 static void test_cxx_names(void **state)
 {
 	const char *gcc_lambda = "app::run(int)::{lambda}::operator() "
-				 "names.cc:30 in app::run(int) names.cc:35";
+				 "names.cc:36 in app::run(int) names.cc:42";
 	const char *gcc_unseen = "app::(anonymous namespace)::unseen::touch "
-				 "names.cc:19 in app::run(int) names.cc:34";
+				 "names.cc:19 in app::run(int) names.cc:40";
 
 	(void)state;
 	assert_names("g++ -O2 -g", gcc_lambda, gcc_unseen);
 	assert_names("g++ -O2 -g -flto=1", gcc_lambda, gcc_unseen);
 	assert_names("clang++ -O2 -g",
-		     "app::run(int)::$_0::operator()(int) const names.cc:30 "
-		     "in app::run(int) names.cc:35",
+		     "app::run(int)::$_0::operator()(int) const names.cc:36 "
+		     "in app::run(int) names.cc:42",
 		     "app::(anonymous namespace)::unseen::touch(int) "
-		     "names.cc:19 in app::run(int) names.cc:34");
+		     "names.cc:19 in app::run(int) names.cc:40");
 }
 
 /* Each of these is the label's own place, so every guess would show. */
@@ -176,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_inlined_frames),
 		cmocka_unit_test(test_files_are_absolute),
 		cmocka_unit_test(test_cxx_names),
+		cmocka_unit_test(test_dropped_functions),
 		cmocka_unit_test(test_symbol_table),
 		cmocka_unit_test(test_dynamic_symbols),
 		cmocka_unit_test(test_compressed_symbols),

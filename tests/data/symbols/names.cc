@@ -19,6 +19,12 @@ struct unseen {
 		asm volatile("at_unseen: nop");
 		sink += value;
 	}
+
+	__attribute__((noinline)) void stay(int value)
+	{
+		asm volatile("at_stay: nop");
+		sink -= value;
+	}
 };
 
 } // namespace
@@ -32,6 +38,7 @@ __attribute__((noinline)) int run(int count)
 	};
 	cache<long> all;
 	unseen().touch(count);
+	unseen().stay(count);
 	callback(count);
 	all.put(count);
 	return sink;
