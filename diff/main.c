@@ -35,7 +35,8 @@ static int trouble(const struct error *error)
 {
 	char *safe = text_escape(error->text);
 
-	fprintf(stderr, "leakdiff: %s\n", safe);
+	if (*safe)
+		fprintf(stderr, "leakdiff: %s\n", safe);
 	free(safe);
 	return EXIT_TROUBLE;
 }

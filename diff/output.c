@@ -86,6 +86,8 @@ int output_close(struct output *output, struct error *error)
 	output->temporary = NULL;
 	if (!failed)
 		return 0;
+	if (reason == EPIPE)
+		return error_set(error, "%s", "");
 	return error_set(error, "%s: cannot write all of it: %s",
 			 output->path ? output->path : "standard output",
 			 strerror(reason));

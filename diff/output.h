@@ -20,7 +20,8 @@ int output_open(struct output *output, const char *path, struct error *error);
 
 /*
  * Ends it: 0 when everything has been written and a file is in its place, -1
- * when not, and then nothing is left behind.
+ * when not, and then no file is left behind. When the reader of a pipe has
+ * gone, as `head` does, the error is "": it wants no more from us.
  */
 int output_close(struct output *output, struct error *error);
 

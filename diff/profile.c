@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for 20 times the largest snapshots; more is an attack. */
-#define PROFILE_MEMORY_LIMIT ((size_t)4 << 30)
+/* Snapshots of 100,000 deep stacks take a thirtieth; more is an attack. */
+#define PROFILE_MEMORY_LIMIT ((size_t)2 << 30)
 
 struct loader {
 	const char *name; /* of the file, for errors */

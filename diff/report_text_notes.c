@@ -8,6 +8,8 @@
 
 /* RSS that grew by so much more than what is live needs an explanation. */
 #define RSS_NOTE_MINIMUM (INT64_C(8) << 20)
+/* More names than this only hide the point. */
+#define MODULES_NAMED 4
 
 static void start_note(const struct text_part *part, bool *first)
 {
@@ -155,45 +157,53 @@ static void note_truncated(const struct text_part *part, bool *first)
 		truncated, growth->change_count);
 }
 
-static const char *symbol_trouble(enum module_state state)
+/* How it starts and ends around the names of the modules. */
+struct symbol_note {
+	enum module_state state;
+	const char *start, *end;
+};
+
+static const struct symbol_note symbol_notes[] = {
+	{MODULE_NO_SYMBOLS, "no symbols in",
+	 "install their debug symbols, or name a folder with --symbols"},
+	{MODULE_NOT_FOUND, "not found here:",
+	 "--sysroot or --symbols tell where they are"},
+	{MODULE_OTHER_BUILD, "another build here than in the snapshot:",
+	 "symbols of a wrong build would mislead and are not used"},
+	{MODULE_UNREADABLE, "cannot be read for symbols:",
+	 "damaged, or no ELF file"},
+};
+
+/* What no file stands behind, such as [vdso], cannot have symbols. */
+static bool is_in_state(const struct module *module, enum module_state state)
 {
-	switch (state) {
-	case MODULE_NO_SYMBOLS:
-		return "has no symbols: install its debug symbols, or name "
-		       "their folder with --symbols";
-	case MODULE_NOT_FOUND:
-		return "is not here: --sysroot or --symbols tell where to find "
-		       "it";
-	case MODULE_OTHER_BUILD:
-		return "is another build here than in the snapshot, so its "
-		       "symbols are not used";
-	case MODULE_UNREADABLE:
-		return "cannot be read for symbols";
-	case MODULE_FULL:
-	case MODULE_SYMBOLS:
-		break;
-	}
-	return NULL;
+	return module->symbols && module->path[0] == '/' &&
+	       symbol_module_state(module->symbols) == state;
 }
 
-static void note_modules(const struct text_part *part, bool *first)
+static void note_modules(const struct text_part *part,
+			 const struct symbol_note *note, bool *first)
 {
 	const struct stacks *stacks = part->report->resolver->stacks;
+	size_t count = 0;
 
 	for (size_t i = 0; i < stacks->module_count; i++) {
-		const struct module *module = &stacks->modules[i];
-		const char *trouble;
-
-		/* What no file stands behind, such as [vdso], has none. */
-		if (!module->symbols || module->path[0] != '/')
+		if (!is_in_state(&stacks->modules[i], note->state))
 			continue;
-		trouble = symbol_trouble(symbol_module_state(module->symbols));
-		if (!trouble)
+		if (++count > MODULES_NAMED)
 			continue;
-		start_note(part, first);
-		text_put(part->out, module->path);
-		fprintf(part->out, " %s\n", trouble);
+		if (count == 1) {
+			start_note(part, first);
+			fprintf(part->out, "%s ", note->start);
+		} else {
+			fputs(", ", part->out);
+		}
+		text_put(part->out, stacks->modules[i].path);
 	}
+	if (count > MODULES_NAMED)
+		fprintf(part->out, " and %zu more", count - MODULES_NAMED);
+	if (count)
+		fprintf(part->out, " (%s)\n", note->end);
 }
 
 void text_notes(const struct text_part *part)
@@ -205,5 +215,7 @@ void text_notes(const struct text_part *part)
 	note_agent(part, &first);
 	note_rss(part, &first);
 	note_truncated(part, &first);
-	note_modules(part, &first);
+	for (size_t i = 0; i < sizeof(symbol_notes) / sizeof(*symbol_notes);
+	     i++)
+		note_modules(part, &symbol_notes[i], &first);
 }

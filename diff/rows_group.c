@@ -10,6 +10,7 @@
 struct row_key {
 	const char *function, *file, *module;
 	uint64_t offset;
+	uint32_t build; /* where `offset` counts: module number + 1 */
 	uint32_t stack;
 	int line;
 	enum kind kind;
@@ -45,8 +46,8 @@ static bool same_row(const void *key, uint32_t item)
 
 	return a->function == b->function && a->file == b->file &&
 	       a->module == b->module && a->offset == b->offset &&
-	       a->stack == b->stack && a->line == b->line &&
-	       a->kind == b->kind;
+	       a->build == b->build && a->stack == b->stack &&
+	       a->line == b->line && a->kind == b->kind;
 }
 
 static uint64_t hash_row(const struct row_key *key)
@@ -55,56 +56,75 @@ static uint64_t hash_row(const struct row_key *key)
 
 	hash = hash_mix(hash, (uintptr_t)key->file);
 	hash = hash_mix(hash, (uintptr_t)key->module);
-	hash = hash_mix(hash, key->offset);
+	hash = hash_mix(hash, key->offset + key->build);
 	return hash_mix(hash, (uint64_t)key->stack << 32 | (uint32_t)key->line);
 }
 
 /* ---- places ---- */
+
+/* Where a frame's code is. */
+struct code {
+	const struct module *module; /* or NULL */
+	uint32_t build;
+	uint64_t offset;
+};
+
+static const char *module_name(const struct code *code)
+{
+	return code->module ? code->module->name : NULL;
+}
+
+static void key_by_address(struct row_key *key, const struct code *code)
+{
+	key->build = code->build;
+	key->offset = code->offset;
+}
 
 /*
  * Without a line only the address tells two calls of a function apart; when
  * there are several builds of the module, addresses tell nothing.
  */
 static void key_by_callsite(struct row_key *key, struct row_place *place,
-			    const struct module *module, uint64_t offset)
+			    const struct code *code)
 {
 	key->function = place->function;
 	key->file = place->file;
 	key->line = place->line;
-	key->module = module ? module->name : NULL;
-	if (!place->line && !(place->function && module && module->rebuilt))
-		key->offset = offset;
+	key->module = module_name(code);
+	if (!place->line && !(place->function && code->module &&
+			      code->module->rebuilt))
+		key_by_address(key, code);
 }
 
 static void key_by_function(struct row_key *key, struct row_place *place,
-			    const struct module *module, uint64_t offset)
+			    const struct code *code)
 {
 	key->function = place->function;
-	key->module = module ? module->name : NULL;
+	key->module = module_name(code);
 	place->line = 0;
 	if (place->function)
 		place->has_address = false;
 	else
-		key->offset = offset;
+		key_by_address(key, code);
 }
 
 static void key_by_file(struct row_key *key, struct row_place *place,
-			const struct module *module)
+			const struct code *code)
 {
 	key->file = place->file;
 	if (!place->file)
-		key->module = module ? module->name : NULL;
+		key->module = module_name(code);
 	place->function = NULL;
 	place->line = 0;
 	place->has_address = false;
 }
 
 static void key_by_module(struct row_key *key, struct row_place *place,
-			  const struct module *module)
+			  const struct code *code)
 {
-	key->module = module ? module->name : NULL;
+	key->module = module_name(code);
 	/* Code of no module is at least [jit], or what the file calls it. */
-	if (module)
+	if (code->module)
 		place->function = NULL;
 	else
 		key->function = place->function;
@@ -117,37 +137,37 @@ static void make_key(const struct grouping *grouping, struct row_key *key,
 		     struct row_place *place)
 {
 	const struct stacks *stacks = grouping->resolver->stacks;
-	const struct module *module = NULL;
-	uint64_t offset = 0;
+	struct code code = {0};
 
 	if (place->frame != GROWTH_NO_FRAME) {
 		const struct frame *frame = &stacks->frames[place->frame];
 
-		offset = frame->offset;
+		code.offset = frame->offset;
+		code.build = frame->module + 1;
 		if (frame->module != STACKS_NO_MODULE)
-			module = &stacks->modules[frame->module];
+			code.module = &stacks->modules[frame->module];
 	}
-	place->has_address = module != NULL;
+	place->has_address = code.module != NULL;
 	switch (grouping->by) {
 	case BY_CALLSITE:
-		key_by_callsite(key, place, module, offset);
+		key_by_callsite(key, place, &code);
 		break;
 	case BY_FUNCTION:
-		key_by_function(key, place, module, offset);
+		key_by_function(key, place, &code);
 		break;
 	case BY_LINE:
 		if (place->line && place->file) {
 			key->file = place->file;
 			key->line = place->line;
 		} else {
-			key_by_callsite(key, place, module, offset);
+			key_by_callsite(key, place, &code);
 		}
 		break;
 	case BY_FILE:
-		key_by_file(key, place, module);
+		key_by_file(key, place, &code);
 		break;
 	case BY_MODULE:
-		key_by_module(key, place, module);
+		key_by_module(key, place, &code);
 		break;
 	case BY_STACK:
 		break; /* the caller set it */

@@ -108,7 +108,7 @@ class Profile:
         body = ''
         for part in frame.split(' | '):
             name, file, line = re.fullmatch(r'(.*?)(?: (\S+):(\d+))?',
-                                            part).groups()
+                                            part, re.S).groups()
             body += f'line {{ function_id: {self.function(name, file or "")} ' \
                     f'line: {line or 0} }} '
         mapped = '' if frame.startswith('[') else 'mapping_id: 1 ' \
