@@ -83,7 +83,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		return arena->limit ? NULL : (memory_exhausted(), NULL);
-	size = (size + align - 1) / align * align;
+	size = size ? (size + align - 1) / align * align : align;
 	if (size <= arena->left) {
 		block = arena->next;
 		arena->next += size;
