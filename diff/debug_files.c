@@ -298,6 +298,16 @@ enum module_state debug_files_find(struct debug_files *files,
 	return search.unreadable ? MODULE_UNREADABLE : MODULE_NOT_FOUND;
 }
 
+void debug_files_release_fds(struct debug_files *files)
+{
+	struct elf_file *const all[] = { files->image, files->debug,
+					 files->alternate };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (all[i])
+			elf_file_release_fd(all[i]);
+}
+
 void debug_files_release(struct debug_files *files)
 {
 	if (files->debug != files->image)

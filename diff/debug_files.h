@@ -23,6 +23,9 @@ struct debug_files {
 enum module_state debug_files_find(struct debug_files *files,
 				   const struct symbolizer_options *options,
 				   const char *path, const char *build_id);
+
+/* Once whoever reads the files has begun to: keeps them, and closes them. */
+void debug_files_release_fds(struct debug_files *files);
 void debug_files_release(struct debug_files *files);
 
 #endif

@@ -177,9 +177,18 @@ void elf_file_close(struct elf_file *file)
 	if (!file)
 		return;
 	elf_end(file->elf);
-	close(file->fd);
+	if (file->fd >= 0)
+		close(file->fd);
 	free(file->path);
 	free(file);
+}
+
+void elf_file_release_fd(struct elf_file *file)
+{
+	if (file->fd < 0 || elf_cntl(file->elf, ELF_C_FDREAD))
+		return;
+	close(file->fd);
+	file->fd = -1;
 }
 
 /*

@@ -17,7 +17,7 @@
 
 struct elf_file {
 	Elf *elf;
-	int fd;
+	int fd; /* -1 once released */
 	uint64_t size; /* bytes */
 	char *path;
 	char build_id[BUILD_ID_TEXT]; /* lowercase hex, or "" */
@@ -37,6 +37,12 @@ int elf_file_open(struct elf_file **file, const char *path);
 bool elf_file_may_open(const char *path);
 
 void elf_file_close(struct elf_file *file);
+
+/*
+ * Gives the descriptor back, as a report may need more files than a process
+ * may have open. The contents stay; their checksum can no longer be taken.
+ */
+void elf_file_release_fd(struct elf_file *file);
 
 /*
  * The virtual address of the byte at `offset` of the program file; false when

@@ -164,6 +164,7 @@ static void open_sources(struct symbol_module *module)
 		module->state = MODULE_SYMBOLS;
 	else
 		module->state = MODULE_NO_SYMBOLS;
+	debug_files_release_fds(files);
 }
 
 static void open_once(struct symbol_module *module)

@@ -16,13 +16,17 @@
 
 struct symbolizer_options {
 	const char *const *symbol_dirs; /* --symbols, NULL-terminated, or NULL */
-	const char *sysroot;            /* --sysroot, or NULL */
+	const char *sysroot; /* --sysroot, or NULL: stands before paths of
+				modules, and of the system's debug files */
 };
 
-/* One source-level frame. Unknown parts are NULL or 0. */
+/*
+ * One source-level frame. Unknown parts are NULL or 0. Names are as the file
+ * has them, kilobytes long at times, with whatever bytes: escape them.
+ */
 struct source_frame {
-	const char *function; /* demangled */
-	const char *file;
+	const char *function; /* demangled, with parameters if known */
+	const char *file;     /* absolute, unless the build made it relative */
 	int line;
 	bool inlined; /* into the frame that follows it */
 };
@@ -34,7 +38,8 @@ enum module_state {
 	MODULE_NO_SYMBOLS,  /* found, but nothing in it names functions */
 	MODULE_NOT_FOUND,
 	MODULE_OTHER_BUILD, /* found only with another build id: not used */
-	MODULE_UNREADABLE   /* not a valid ELF file, or its debug data is broken */
+	MODULE_UNREADABLE   /* not a regular ELF file that we may read, or its
+			       debug data is broken: then still its symbols */
 };
 
 struct symbolizer;

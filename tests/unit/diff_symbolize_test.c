@@ -197,6 +197,35 @@ static void test_answers_are_kept(void **state)
 	symbolizer_free(symbolizer);
 }
 
+/* A report may need more files than a process may have open. */
+static void test_descriptors_are_given_back(void **state)
+{
+	const struct symbolizer_options options = { 0 };
+	struct symbolizer *symbolizer = symbolizer_new(&options);
+	int before = dup(0);
+	int after;
+
+	(void)state;
+	close(before);
+	sh("gcc -O2 -g -gsplit-dwarf -o open chain.c");
+	for (int i = 0; i < 10; i++) {
+		char name[64];
+		struct symbol_module *module;
+
+		sh("ln -s open open%d", i);
+		snprintf(name, sizeof(name), "open%d", i);
+		module = symbolizer_module(symbolizer, in_folder(name), NULL);
+		assert_string_equal(frames_text(module,
+						offset_of("open",
+							  "at_innermost")),
+				    chain);
+	}
+	after = dup(0);
+	close(after);
+	assert_int_equal(before, after);
+	symbolizer_free(symbolizer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_dynamic_symbols),
 		cmocka_unit_test(test_compressed_symbols),
 		cmocka_unit_test(test_answers_are_kept),
+		cmocka_unit_test(test_descriptors_are_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
