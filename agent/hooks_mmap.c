@@ -18,6 +18,13 @@ static size_t whole_pages(size_t length)
 	return (length + PAGE - 1) & ~(PAGE - 1);
 }
 
+/* What the kernel refuses outright must not touch the records. */
+static bool valid(const void *address, size_t length)
+{
+	return (uintptr_t)address % PAGE == 0 && length &&
+	       whole_pages(length) >= length;
+}
+
 static bool counts(int protection, int flags, uintptr_t caller)
 {
 	return (flags & MAP_ANONYMOUS) && !(flags & MAP_NORESERVE) &&
@@ -44,7 +51,7 @@ static void *map(void *address, size_t length, int protection, int flags,
 		 int fd, off_t offset, const void *frame, uintptr_t caller)
 {
 	struct la_state *state = enter();
-	bool replaces = (flags & MAP_FIXED) && length;
+	bool replaces = (flags & MAP_FIXED) && valid(address, length);
 	struct la_map *replaced = NULL;
 	void *mapped;
 
@@ -88,8 +95,7 @@ LA_EXPORT int munmap(void *address, size_t length)
 
 	if (!state)
 		return la_plain_munmap(address, length);
-	/* What the kernel refuses outright changes nothing. */
-	if (length && (uintptr_t)address % PAGE == 0)
+	if (valid(address, length))
 		taken = la_untrack_map(state, (uintptr_t)address,
 				       whole_pages(length));
 	result = la_real.munmap(address, length);
@@ -141,7 +147,8 @@ LA_EXPORT void *mremap(void *old, size_t old_length, size_t length, int flags,
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	if (!state)
+	if (!state || !valid(old, length) ||
+	    ((flags & MREMAP_FIXED) && !valid(fixed, length)))
 		return la_real.mremap(old, old_length, length, flags, fixed);
 	return remap(state, old, old_length, length, flags, fixed);
 }

@@ -188,12 +188,23 @@ static void discard(struct la_map *taken)
 	}
 }
 
+static bool occupied(uintptr_t start, uintptr_t end)
+{
+	const struct la_map *map = last_below(end);
+
+	return map && map->end > start;
+}
+
+/* Another thread may have been given the addresses meanwhile. */
 static void restore(struct la_map *taken)
 {
 	while (taken) {
 		struct la_map *next = taken->left;
 
-		insert(taken);
+		if (occupied(taken->start, taken->end))
+			free_map(taken);
+		else
+			insert(taken);
 		taken = next;
 	}
 }

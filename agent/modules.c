@@ -335,13 +335,10 @@ void la_modules_refresh(void)
 		return;
 	la_lock(LA_LOCK_MODULES);
 	if (gathering.adds >= known_adds && gathering.subs >= known_subs) {
-		bool unloaded = gathering.subs != known_subs;
-
 		merge(&gathering);
 		__atomic_store_n(&known_adds, gathering.adds, __ATOMIC_RELAXED);
 		__atomic_store_n(&known_subs, gathering.subs, __ATOMIC_RELAXED);
-		if (unloaded)
-			__atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
 	}
 	la_unlock(LA_LOCK_MODULES);
 	la_memory_unmap(gathering.buffer, gathering.size);

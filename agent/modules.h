@@ -4,8 +4,8 @@
  *
  * A module is one executable segment of a loaded object. Its id is given once
  * and kept for ever: unloading only takes it out of the map of what is loaded
- * now. Whenever something was unloaded, the generation changes, and with it
- * everything that was remembered about addresses must be looked up again.
+ * now. Whenever something was loaded or unloaded, the generation changes, and
+ * everything that is remembered about addresses must be looked up again.
  */
 #ifndef LA_MODULES_H
 #define LA_MODULES_H
@@ -42,7 +42,7 @@ bool la_modules_suspected(void);
  */
 void la_modules_refresh(void);
 
-/* Of the present map: raised when a module was unloaded. */
+/* Of the present map: raised with every change. */
 uint32_t la_modules_generation(void);
 
 /* The module that is loaded at `address`, or 0. */

@@ -9,11 +9,14 @@
 #define LA_REAL_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <threads.h>
+
+typedef void (*la_signal_handler)(int);
 
 /* name, result, parameters; the optional ones are NULL where libc has none. */
 #define LA_REAL_REQUIRED(X)                                                    \
@@ -39,6 +42,8 @@
 	X(execve, int, (const char *, char *const[], char *const[]))           \
 	X(execvpe, int, (const char *, char *const[], char *const[]))          \
 	X(fexecve, int, (int, char *const[], char *const[]))                   \
+	X(sigaction, int,                                                      \
+	  (int, const struct sigaction *, struct sigaction *))                 \
 	X(_exit, void, (int))
 
 #define LA_REAL_OPTIONAL(X)                                                    \
@@ -51,6 +56,11 @@
 	X(thrd_create, int, (thrd_t *, thrd_start_t, void *))                  \
 	X(thrd_join, int, (thrd_t, int *))                                     \
 	X(thrd_detach, int, (thrd_t))                                          \
+	X(signal, la_signal_handler, (int, la_signal_handler))                 \
+	X(bsd_signal, la_signal_handler, (int, la_signal_handler))             \
+	X(ssignal, la_signal_handler, (int, la_signal_handler))                \
+	X(sysv_signal, la_signal_handler, (int, la_signal_handler))            \
+	X(__sysv_signal, la_signal_handler, (int, la_signal_handler))          \
 	X(execveat, int,                                                       \
 	  (int, const char *, char *const[], char *const[], int))              \
 	X(__libc_start_main, int,                                              \

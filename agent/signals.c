@@ -5,6 +5,7 @@
 #include "agent/signals.h"
 
 #include "agent/process.h"
+#include "agent/real.h"
 #include "agent/state.h"
 #include "agent/trigger.h"
 
@@ -24,7 +25,7 @@ static void die_of(int signal)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 
-	sigaction(signal, &standard, NULL);
+	la_real.sigaction(signal, &standard, NULL);
 	/* Blocked while its handler runs: it strikes on return. */
 	raise(signal);
 }
@@ -48,16 +49,29 @@ static void snapshot_and_die(int signal)
 	errno = host_errno;
 }
 
+static struct sigaction actions[NSIG];
+
+const struct sigaction *la_signals_action(int signal)
+{
+	return signal > 0 && signal < NSIG && actions[signal].sa_handler ?
+		       &actions[signal] :
+		       NULL;
+}
+
+bool la_signals_ours(void (*handler)(int))
+{
+	return handler == ask_for_snapshot || handler == snapshot_and_die;
+}
+
 static void install(int signal, void (*handler)(int), int flags)
 {
-	struct sigaction now, ours = {
-		.sa_handler = handler,
-		.sa_flags = SA_RESTART | SA_ONSTACK | flags,
-	};
+	struct sigaction now;
 
-	if (sigaction(signal, NULL, &now) || now.sa_handler != SIG_DFL)
+	if (la_real.sigaction(signal, NULL, &now) || now.sa_handler != SIG_DFL)
 		return;
-	sigaction(signal, &ours, NULL);
+	actions[signal].sa_handler = handler;
+	actions[signal].sa_flags = SA_RESTART | SA_ONSTACK | flags;
+	la_real.sigaction(signal, &actions[signal], NULL);
 }
 
 void la_signals_install(const struct la_options *options)
@@ -82,7 +96,7 @@ enum la_signal_state la_signals_state(void)
 
 	if (!snapshot_signal)
 		return LA_SIGNAL_OFF;
-	if (sigaction(snapshot_signal, NULL, &now) ||
+	if (la_real.sigaction(snapshot_signal, NULL, &now) ||
 	    now.sa_handler != ask_for_snapshot ||
 	    la_process_blocks(snapshot_signal))
 		return LA_SIGNAL_TAKEN_BY_HOST;

@@ -9,6 +9,21 @@
 #include "agent/format/control_page.h"
 #include "agent/options.h"
 
+#include <signal.h>
+
+/*
+ * To the host, what we handle is at its default: programs leave a signal alone
+ * that somebody handles already, and put back what they found. So these are
+ * what it is to be told and what the kernel is to be told; any thread, in
+ * signal handlers.
+ */
+
+/* Our action for a signal, or NULL. */
+const struct sigaction *la_signals_action(int signal);
+
+/* Whether `handler` is ours. */
+bool la_signals_ours(void (*handler)(int));
+
 /* At boot. Takes only signals that nobody has a handler for. */
 void la_signals_install(const struct la_options *options);
 

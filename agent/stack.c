@@ -13,11 +13,12 @@ void la_stack_set_depth(unsigned depth)
 	most_frames = depth;
 }
 
-/*
- * Where the stack that sp is on ends, or 0: not every stack is the thread's
- * own (coroutines, alternate signal stacks).
- */
-static uintptr_t stack_limit(const struct la_state *state, uintptr_t sp)
+unsigned la_stack_depth(void)
+{
+	return most_frames;
+}
+
+uintptr_t la_stack_limit(const struct la_state *state, uintptr_t sp)
 {
 	return sp >= state->stack_low && sp < state->stack_high ?
 		       state->stack_high :
@@ -29,7 +30,7 @@ struct la_capture la_stack_walk(struct la_state *state,
 				bool patient)
 {
 	struct la_capture capture = { 0 };
-	uintptr_t limit = stack_limit(state, registers.sp);
+	uintptr_t limit = la_stack_limit(state, registers.sp);
 	uint32_t last = 0;
 
 	/* States that threads share are used under a lock. */
@@ -52,7 +53,7 @@ struct la_capture la_stack_walk(struct la_state *state,
 		case LA_STEP_CALLER:
 			continue;
 		case LA_STEP_INTERRUPTED:
-			limit = stack_limit(state, registers.sp);
+			limit = la_stack_limit(state, registers.sp);
 			continue;
 		case LA_STEP_END:
 			return capture;

@@ -1,5 +1,6 @@
 /*
- * Capturing the calling thread's stack. No other file walks stacks.
+ * Walking the calling thread's stack, plainly: see trail.h for the fast way,
+ * which comes to the same result.
  */
 #ifndef LA_STACK_H
 #define LA_STACK_H
@@ -15,8 +16,15 @@ struct la_capture {
 	bool truncated; /* there are more, or there may be */
 };
 
-/* Frames kept of each stack, 1 .. LA_MOST_FRAMES. Before tracking begins. */
+/* Frames kept of each stack, 1 .. LA_MOST_FRAMES. Set before tracking begins. */
 void la_stack_set_depth(unsigned depth);
+unsigned la_stack_depth(void);
+
+/*
+ * Where the stack that `sp` is on ends, or 0 where that is not known: not every
+ * stack is the thread's own (coroutines, alternate signal stacks).
+ */
+uintptr_t la_stack_limit(const struct la_state *state, uintptr_t sp);
 
 /*
  * The frames from `registers` outwards, without the agent's own, into

@@ -165,9 +165,12 @@ int la_state_boot(void)
 static void prepare(struct la_state *state)
 {
 	struct la_events *pending = state->pending;
+	struct la_trail *trail = state->trail;
 
+	/* What was mapped for an earlier thread serves the next. */
 	memset(state, 0, sizeof(*state));
 	state->pending = pending;
+	state->trail = trail;
 	state->frame_mask = UINTPTR_MAX;
 }
 

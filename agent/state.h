@@ -31,6 +31,7 @@ struct la_held {
 };
 
 struct la_events;
+struct la_trail;
 
 struct la_state {
 	uintptr_t allocator_frame;
@@ -39,6 +40,7 @@ struct la_state {
 	int64_t growth; /* live bytes gained and not yet reported */
 	uintptr_t stack_low, stack_high; /* 0, 0: unknown */
 	struct la_events *pending;
+	struct la_trail *trail; /* trail.c: the last stack that was captured */
 	const void *last_block; /* the last one that this thread recorded */
 	uint32_t terminate; /* signal to die of once outside the tracker */
 	/* Shared by threads at their very end, under LA_LOCK_SPARE: unlike the

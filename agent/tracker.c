@@ -7,6 +7,7 @@
 #include "agent/lock.h"
 #include "agent/sites.h"
 #include "agent/stack.h"
+#include "agent/trail.h"
 
 #include <signal.h>
 
@@ -91,10 +92,7 @@ static void postpone(struct la_state *state, enum la_event_kind kind,
 
 static uint32_t capture(struct la_state *state, const void *frame)
 {
-	struct la_capture walked = la_stack_walk(state, la_arch_caller(frame),
-						 state->frames, true);
-
-	return la_stack_node(state->frames, walked);
+	return la_trail_capture(state, la_arch_caller(frame));
 }
 
 static void record_block(struct la_state *state, uintptr_t address,

@@ -1,0 +1,326 @@
+/* See trail.h. */
+
+#include "agent/trail.h"
+
+#include "agent/frames.h"
+#include "agent/index.h"
+#include "agent/memory.h"
+#include "agent/modules.h"
+#include "agent/sites.h"
+#include "agent/stack.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/*
+ * Beyond the frames that are kept of a stack, so many more are unwound, so that
+ * a deep stack can shrink without being unwound anew.
+ */
+enum { SPARE_FRAMES = 64 };
+
+/* Frames without a place in the stack, such as the agent's, take room too. */
+enum { TRAIL_FRAMES = LA_MOST_FRAMES + SPARE_FRAMES + 64 };
+
+enum { MEMO_SLOTS = 512 };
+
+struct step {
+	struct la_registers registers; /* that the frame began with */
+	const struct la_frame *frame;
+	uint32_t id;
+	/*
+	 * For plain rules: where the caller's pc and fp were read. What they
+	 * held are the next step's. A register that was not read from memory
+	 * is read from its own place here.
+	 */
+	const uintptr_t *return_slot, *fp_slot;
+	uint32_t node;  /* of the stack up to this frame, 0 = not made */
+	uint16_t shown; /* frames of it from the trail's end to this one */
+	bool plain;
+};
+
+enum outcome {
+	TRAIL_NONE, /* there is no trail */
+	TRAIL_WHOLE,
+	TRAIL_LOST, /* unwinding could not go on */
+	TRAIL_CUT   /* there is more: it was deep enough */
+};
+
+struct la_trail {
+	uint32_t generation; /* of the modules */
+	enum outcome outcome;
+	unsigned count;
+	struct step steps[TRAIL_FRAMES]; /* the outermost first */
+	struct step fresh[TRAIL_FRAMES]; /* while unwinding: the leaf first */
+	struct {
+		uintptr_t address;
+		const struct la_frame *frame;
+		uint32_t id;
+	} frame_memo[MEMO_SLOTS];
+	struct {
+		uint64_t key; /* caller << 32 | frame */
+		uint32_t node;
+	} node_memo[MEMO_SLOTS];
+};
+
+static unsigned memo_slot(uint64_t key)
+{
+	return (unsigned)(key * UINT64_C(0x9e3779b97f4a7c15) >> 55) %
+	       MEMO_SLOTS;
+}
+
+static bool find_frame(struct la_trail *trail, struct step *step)
+{
+	uintptr_t address = step->registers.pc;
+	unsigned slot = memo_slot(address);
+
+	if (la_unlikely(trail->frame_memo[slot].address != address)) {
+		uint32_t id = la_frames_find(address, true);
+
+		if (!id)
+			return false;
+		trail->frame_memo[slot].address = address;
+		trail->frame_memo[slot].frame = la_frame_at(id);
+		trail->frame_memo[slot].id = id;
+	}
+	step->frame = trail->frame_memo[slot].frame;
+	step->id = trail->frame_memo[slot].id;
+	return true;
+}
+
+static uint32_t find_node(struct la_trail *trail, uint32_t caller,
+			  uint32_t frame)
+{
+	uint64_t key = (uint64_t)caller << 32 | frame;
+	unsigned slot = memo_slot(key);
+
+	if (la_unlikely(trail->node_memo[slot].key != key)) {
+		uint32_t node = la_sites_node(caller, frame);
+
+		if (!node)
+			return 0;
+		trail->node_memo[slot].key = key;
+		trail->node_memo[slot].node = node;
+	}
+	return trail->node_memo[slot].node;
+}
+
+static bool same_registers(const struct la_registers *a,
+			   const struct la_registers *b)
+{
+	return a->pc == b->pc && a->sp == b->sp && a->fp == b->fp;
+}
+
+/* Steps once more out of a frame that is in the trail, and compares. */
+static bool steps_alike(const struct la_state *state, const struct step *step,
+			const struct la_registers *caller)
+{
+	struct la_registers registers = step->registers;
+	enum la_step went =
+		la_unwind_step(&step->frame->rule, &registers,
+			       la_stack_limit(state, registers.sp));
+
+	return (went == LA_STEP_CALLER || went == LA_STEP_INTERRUPTED) &&
+	       same_registers(&registers, caller);
+}
+
+/* Whether the trail still comes to its end as it did. */
+static bool ends_alike(const struct la_state *state,
+		       const struct la_trail *trail)
+{
+	struct la_registers registers = trail->steps[0].registers;
+	enum la_step went;
+
+	if (trail->outcome == TRAIL_CUT)
+		return true;
+	went = la_unwind_step(&trail->steps[0].frame->rule, &registers,
+			      la_stack_limit(state, registers.sp));
+	return went == (trail->outcome == TRAIL_WHOLE ? LA_STEP_END :
+							LA_STEP_LOST);
+}
+
+/*
+ * Whether the stack from a frame of the trail outwards is what it was. In this
+ * order, each word is where unwinding would read it now.
+ */
+static bool unchanged(const struct la_state *state,
+		      const struct la_trail *trail, unsigned from)
+{
+	for (unsigned i = from; i > 0; i--) {
+		const struct step *step = &trail->steps[i];
+		const struct la_registers *caller =
+			&trail->steps[i - 1].registers;
+
+		if (la_unlikely(!step->plain)) {
+			if (!steps_alike(state, step, caller))
+				return false;
+		} else if (*step->return_slot - 1 != caller->pc ||
+			   *step->fp_slot != caller->fp) {
+			return false;
+		}
+	}
+	return ends_alike(state, trail);
+}
+
+/* Notes where a step reads its caller's registers. */
+static void note_slots(struct step *step)
+{
+	const struct la_rule *rule = &step->frame->rule;
+	uintptr_t base = rule->kind == LA_RULE_SP ? step->registers.sp :
+						    step->registers.fp;
+	uintptr_t cfa = base + (uintptr_t)(intptr_t)rule->cfa;
+
+	step->plain = (rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP) &&
+		      rule->fp_rule != LA_FP_LOST;
+	step->return_slot =
+		(const uintptr_t *)(cfa + LA_ARCH_RETURN_ADDRESS_OFFSET);
+	step->fp_slot = rule->fp_rule == LA_FP_SAVED ?
+				(const uintptr_t *)(cfa + (uintptr_t)(intptr_t)
+								   rule->fp) :
+				NULL;
+}
+
+static bool is_shown(const struct step *step, const struct step *caller)
+{
+	return !step->frame->ours && !(step->id == LA_FRAME_ID_JIT && caller &&
+				       caller->id == LA_FRAME_ID_JIT);
+}
+
+/* Puts the fresh frames on the trail, outermost first, and makes their nodes. */
+static bool extend(struct la_trail *trail, unsigned fresh, uint32_t node)
+{
+	bool ok = true;
+
+	while (fresh-- > 0) {
+		struct step *caller =
+			trail->count ? &trail->steps[trail->count - 1] : NULL;
+		struct step *step = &trail->steps[trail->count++];
+		bool shown;
+
+		*step = trail->fresh[fresh];
+		if (!step->fp_slot)
+			step->fp_slot = &step->registers.fp;
+		shown = is_shown(step, caller);
+		step->shown = (uint16_t)((caller ? caller->shown : 0) + shown);
+		/* The nodes of a stack that was cut lead nowhere. */
+		if (shown && trail->outcome != TRAIL_CUT) {
+			node = find_node(trail, node, step->id);
+			ok = ok && node;
+		}
+		step->node = node;
+	}
+	return ok;
+}
+
+/* The node of a stack that is deeper than is kept: of its leaf side. */
+static uint32_t truncated_node(struct la_state *state,
+			       const struct la_trail *trail, unsigned most)
+{
+	struct la_capture capture = { .truncated = true };
+
+	for (unsigned i = trail->count; i-- > 0 && capture.count < most;)
+		if (is_shown(&trail->steps[i], i ? &trail->steps[i - 1] : NULL))
+			state->frames[capture.count++] = trail->steps[i].id;
+	return la_stack_node(state->frames, capture);
+}
+
+/*
+ * Unwinds until a frame that the trail holds, whose number of frames from the
+ * end is returned; 0 if there is none, and then trail->outcome tells the end.
+ */
+static unsigned unwind(struct la_state *state, struct la_trail *trail,
+		       struct la_registers registers, unsigned *fresh)
+{
+	uintptr_t limit = la_stack_limit(state, registers.sp);
+	unsigned most = la_stack_depth() + SPARE_FRAMES;
+	unsigned kept = trail->count;
+
+	for (*fresh = 0; *fresh < most && *fresh < TRAIL_FRAMES; ++*fresh) {
+		struct step *step = &trail->fresh[*fresh];
+		enum la_step went;
+
+		while (kept && trail->steps[kept - 1].registers.sp <
+				       registers.sp)
+			kept--;
+		if (kept &&
+		    same_registers(&trail->steps[kept - 1].registers,
+				   &registers) &&
+		    *fresh + kept <= TRAIL_FRAMES &&
+		    unchanged(state, trail, kept - 1))
+			return kept;
+		step->registers = registers;
+		if (!find_frame(trail, step)) {
+			trail->outcome = TRAIL_LOST;
+			return 0;
+		}
+		note_slots(step);
+		went = la_unwind_step(&step->frame->rule, &registers, limit);
+		if (went == LA_STEP_INTERRUPTED)
+			limit = la_stack_limit(state, registers.sp);
+		if (went == LA_STEP_END || went == LA_STEP_LOST) {
+			++*fresh;
+			trail->outcome = went == LA_STEP_END ? TRAIL_WHOLE :
+							       TRAIL_LOST;
+			return 0;
+		}
+	}
+	trail->outcome = TRAIL_CUT;
+	return 0;
+}
+
+static uint32_t capture(struct la_state *state, struct la_trail *trail,
+			struct la_registers registers)
+{
+	unsigned most = la_stack_depth(), fresh, shown;
+	uint32_t node = LA_ROOT_NODE;
+	bool ok;
+
+	trail->count = unwind(state, trail, registers, &fresh);
+	if (trail->count)
+		node = trail->steps[trail->count - 1].node;
+	else if (trail->outcome == TRAIL_LOST)
+		node = find_node(trail, LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+	ok = extend(trail, fresh, node);
+	if (!ok || !trail->count) {
+		trail->count = 0;
+		return trail->outcome == TRAIL_LOST ? node : 0;
+	}
+	shown = trail->steps[trail->count - 1].shown;
+	if (shown > most)
+		return truncated_node(state, trail, most);
+	/* Too little is left of what was cut: all of it, then. */
+	if (trail->outcome == TRAIL_CUT) {
+		trail->count = 0;
+		return la_trail_capture(state, registers);
+	}
+	node = trail->steps[trail->count - 1].node;
+	/* Nothing but the agent's own frames. */
+	return node ? node :
+		      find_node(trail, LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+}
+
+/* Forgets all that depends on what is loaded. */
+static void restart(struct la_trail *trail, uint32_t generation)
+{
+	trail->generation = generation;
+	trail->count = 0;
+	memset(trail->frame_memo, 0, sizeof(trail->frame_memo));
+}
+
+uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
+{
+	struct la_trail *trail = state->trail;
+	uint32_t generation;
+
+	/* States that threads share are used under a lock. */
+	if (la_unlikely(la_modules_suspected()) && !state->spare)
+		la_modules_refresh();
+	if (la_unlikely(!trail)) {
+		trail = state->trail = la_memory_map(sizeof(*trail));
+		if (!trail)
+			return 0;
+	}
+	generation = la_modules_generation();
+	if (la_unlikely(trail->generation != generation))
+		restart(trail, generation);
+	return capture(state, trail, registers);
+}
