@@ -13,8 +13,8 @@
 struct address_range {
 	uint64_t low;
 	uint64_t high;  /* exclusive */
-	uint32_t depth; /* of nesting: the deeper of two that start together wins,
-			   then the shorter, then the lower value */
+	uint32_t depth; /* of nesting: of two that start together the deeper
+			   wins, then the shorter, then the lower value */
 	uint32_t value;
 };
 

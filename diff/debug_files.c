@@ -18,6 +18,7 @@
 
 #define SYSTEM_DEBUG "/usr/lib/debug"
 #define DELETED " (deleted)"
+#define IMPOSSIBLE "?" /* a build id that no file has */
 
 struct search {
 	const struct symbolizer_options *options;
@@ -125,13 +126,19 @@ consider_at(struct search *search, enum proof proof, uint32_t crc,
 	free(path);
 }
 
+/* Whether files can be looked up by the build id. */
+static bool has_store_key(const struct search *search)
+{
+	return strlen(search->build_id) > 2;
+}
+
 /* The store that distributions use: two digits, a slash, the rest. */
 static void try_build_id(struct search *search, const char *root,
 			 const char *folder)
 {
 	const char *id = search->build_id;
 
-	if (strlen(id) < 3)
+	if (!has_store_key(search))
 		return;
 	consider_at(search, PROOF_NONE, 0, "%s%s/.build-id/%.2s/%s.debug", root,
 		    folder, id, id + 2);
@@ -198,7 +205,7 @@ static void try_server(struct search *search, enum debug_server_file file)
 {
 	char *path = NULL;
 
-	if (*search->build_id && !is_done(search))
+	if (has_store_key(search) && !is_done(search))
 		path = debug_server_fetch(search->build_id, file);
 	if (path)
 		consider(search, path, PROOF_NONE, 0);
@@ -273,8 +280,12 @@ static bool start_search(struct search *search, const char *path,
 		length -= strlen(DELETED);
 	}
 	search->path = strndup(path, length);
-	if (strlen(build_id) < sizeof(search->build_id))
+	/* It becomes part of paths and of a server's address. */
+	if (strlen(build_id) < sizeof(search->build_id) &&
+	    strspn(build_id, "0123456789abcdef") == strlen(build_id))
 		strcpy(search->build_id, build_id);
+	else
+		strcpy(search->build_id, IMPOSSIBLE);
 	return search->path;
 }
 

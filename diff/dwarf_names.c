@@ -138,10 +138,13 @@ static const char *qualified(struct dwarf_names *names,
 			     struct dwarf_scopes *scopes, Dwarf_Die *die)
 {
 	const char *parts[DEEPEST_NAME] = { text_of(die, DW_AT_name) };
-	uint32_t context = parts[0] ? context_of(names, &scopes, *die) : NO_SCOPE;
+	uint32_t context;
 	bool last = false;
 	size_t count = 1;
 
+	if (!parts[0])
+		return NULL;
+	context = context_of(names, &scopes, *die);
 	if (context == NO_SCOPE)
 		return parts[0];
 	while (context != NO_SCOPE && count < DEEPEST_NAME && !last) {

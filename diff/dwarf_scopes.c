@@ -72,8 +72,8 @@ static int add_ranges(struct walk *walk, struct level *level, bool inlined)
 	ptrdiff_t next = 0;
 	bool any = false;
 
-	while (walk->budget &&
-	       (next = dwarf_ranges(&level->die, next, &base, &low, &high)) > 0) {
+	while (walk->budget && (next = dwarf_ranges(&level->die, next, &base,
+						    &low, &high)) > 0) {
 		walk->budget--;
 		if (!low || low >= high)
 			continue;

@@ -49,11 +49,13 @@ bool elf_file_may_open(const char *path)
 static void print_build_id(char text[BUILD_ID_TEXT], const void *bytes,
 			   ssize_t length)
 {
+	const unsigned char *byte = bytes;
+
 	*text = '\0';
 	if (length <= 0 || length * 2 >= BUILD_ID_TEXT)
 		return;
 	for (ssize_t i = 0; i < length; i++)
-		sprintf(text + 2 * i, "%02x", ((const unsigned char *)bytes)[i]);
+		sprintf(text + 2 * i, "%02x", byte[i]);
 }
 
 static void read_build_id(struct elf_file *file)

@@ -1,7 +1,7 @@
 /*
- * One address map over the functions of .symtab, else what .dynsym and .gnu_debugdata have. Aliases are
- * sorted by how well they name the code, so that the answer does not depend
- * on the table's order.
+ * One address map over the functions of .symtab, else what .dynsym and
+ * .gnu_debugdata have. Aliases are sorted by how well they name the code, so
+ * that the answer does not depend on the table's order.
  */
 #include "diff/elf_symbols.h"
 
@@ -199,8 +199,10 @@ size_t elf_symbols_count(const struct elf_symbols *symbols)
 /* Where the name proper ends: before @VERSION and clone suffixes. */
 static size_t plain_length(const char *name)
 {
-	static const char *const clones[] = { ".cold", ".part.", ".constprop.",
-					      ".isra.", ".lto_priv.", ".llvm." };
+	static const char *const clones[] = {
+		".cold", ".part.", ".constprop.", ".isra.", ".lto_priv.",
+		".llvm.",
+	};
 	size_t length = strcspn(name, "@");
 
 	for (size_t i = 0; i < sizeof(clones) / sizeof(*clones); i++) {

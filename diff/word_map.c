@@ -15,9 +15,10 @@ static struct word_map_slot *find(const struct word_map *map, uint64_t key)
 {
 	/* Fibonacci hashing: the high bits of the product are well mixed. */
 	size_t at = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 20);
+	size_t mask = map->capacity - 1;
 
 	for (;; at++) {
-		struct word_map_slot *slot = &map->slots[at & (map->capacity - 1)];
+		struct word_map_slot *slot = &map->slots[at & mask];
 
 		if (!slot->value || slot->key == key)
 			return slot;

@@ -159,6 +159,9 @@ static void test_other_build(void **state)
 	question.build_id = other;
 	assert_answer(question, MODULE_OTHER_BUILD, "");
 
+	question.build_id = "../../chain";
+	assert_answer(question, MODULE_OTHER_BUILD, "");
+
 	/* The right one elsewhere does. */
 	sh("gcc -O1 -g -Wl,--build-id -o app/chain chain.c");
 	assert_answer(ask("app/chain", NULL), MODULE_OTHER_BUILD, "");
