@@ -51,6 +51,9 @@ static void copy_operator(struct scan *scan)
 	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
 		if (starts(scan->in, signs[i])) {
 			copy(scan, strlen(signs[i]));
+			/* "operator<< <char>" */
+			if (starts(scan->in, " <"))
+				scan->in++;
 			return;
 		}
 	}
@@ -81,6 +84,14 @@ static bool at_clone_suffix(const char *text)
 	return false;
 }
 
+static bool is_so_far(const struct scan *scan, const char *text)
+{
+	size_t length = strlen(text);
+
+	return (size_t)(scan->out - scan->start) == length &&
+	       !memcmp(scan->start, text, length);
+}
+
 /* Returns false at the end of what matters. */
 static bool step_over_parameters(struct scan *scan, const char *name)
 {
@@ -93,6 +104,9 @@ static bool step_over_parameters(struct scan *scan, const char *name)
 		return true;
 	}
 	scan->in += length;
+	/* "decltype (x) name(int)": the name is still to come */
+	if (is_so_far(scan, "") || is_so_far(scan, "decltype"))
+		return true;
 	/* what is local to a function goes on after its parameters */
 	if (starts(scan->in, " const::"))
 		scan->in += strlen(" const");

@@ -150,6 +150,8 @@ void rows_rank(struct growth *growth, const struct growth_options *options,
 			growth->rows[kept++] = growth->rows[i];
 	}
 	growth->row_count = kept;
+	if (!growth->row_count)
+		return;
 	qsort_r(growth->rows, growth->row_count, sizeof(*growth->rows),
 		by_rank, &ranking);
 	for (size_t i = 0; i < growth->row_count; i++) {
