@@ -1,0 +1,434 @@
+/* The table of live blocks: every block as it was recorded, until it goes. */
+#include "agent/heap.h"
+
+#include "tests/support/agent_check.h"
+
+#include <string.h>
+
+enum { REGION_BITS = 16, REGION = 1 << REGION_BITS };
+
+static struct la_block block_at(uintptr_t address)
+{
+	struct la_block block = { 0, 0 };
+
+	assert_true(la_heap_remove(address, &block));
+	return block;
+}
+
+static void assert_unknown(uintptr_t address)
+{
+	struct la_block block = { 11, 22 };
+
+	assert_false(la_heap_remove(address, &block));
+	assert_int_equal(block.bytes, 11);
+	assert_int_equal(block.site, 22);
+}
+
+struct totals {
+	uint64_t blocks, bytes, sites;
+};
+
+static void add_up(void *argument, struct la_block block)
+{
+	struct totals *totals = argument;
+
+	totals->blocks++;
+	totals->bytes += block.bytes;
+	totals->sites += block.site;
+}
+
+static struct totals all_blocks(void)
+{
+	struct totals totals = { 0 };
+
+	la_heap_walk(add_up, &totals);
+	return totals;
+}
+
+/* ---- one block ---- */
+
+static void test_sizes_and_sites(void **state)
+{
+	static const uint64_t sizes[] = {
+		0,
+		1,
+		UINT64_C(0xffffffff),
+		UINT64_C(0x100000000),
+		UINT64_C(0x100000001),
+		UINT64_C(0x8000000000) + 5,
+		LA_HEAP_MOST_BYTES - 1,
+		LA_HEAP_MOST_BYTES,
+	};
+	static const uint32_t sites[] = { 1, 2, 0x80000000, UINT32_MAX };
+	static const uintptr_t addresses[] = {
+		0x8, 0x10000, 0x555555559260, 0x7f0000000010, 0x7ffffffffff8,
+		0xfffffffffff8,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(addresses); i++)
+		for (size_t j = 0; j < array_length(sizes); j++) {
+			struct la_block block = { sizes[j], sites[j % 4] };
+
+			assert_true(la_heap_insert(addresses[i], block));
+			block = block_at(addresses[i]);
+			assert_int_equal(block.bytes, sizes[j]);
+			assert_int_equal(block.site, sites[j % 4]);
+			assert_unknown(addresses[i]);
+		}
+}
+
+static void test_unknown_addresses(void **state)
+{
+	struct la_block block = { 64, 3 };
+
+	(void)state;
+	assert_unknown(0x300000000000);
+	assert_true(la_heap_insert(0x300000000000, block));
+	assert_unknown(0x300000000008);
+	/* Other bits, the same region otherwise. */
+	assert_unknown(0x200000000000);
+	assert_unknown(0x300000000010);
+	block_at(0x300000000000);
+}
+
+static void test_replaced(void **state)
+{
+	uintptr_t address = 0x300000010000;
+	struct la_block large = { UINT64_C(7) << 40, 5 }, small = { 12, 6 };
+	struct la_block found;
+
+	(void)state;
+	assert_true(la_heap_insert(address, large));
+	assert_true(la_heap_insert(address, small));
+	assert_int_equal(all_blocks().blocks, 1);
+	found = block_at(address);
+	assert_int_equal(found.bytes, 12);
+	assert_int_equal(found.site, 6);
+	assert_unknown(address);
+}
+
+/* ---- many ---- */
+
+/* Every 8th byte of one region: all in one part, which grows many times. */
+static void test_full_region(void **state)
+{
+	uintptr_t start = 0x310000000000;
+	struct totals totals;
+
+	(void)state;
+	for (uint32_t at = 0; at < REGION; at += 8) {
+		struct la_block block = { at, at + 1 };
+
+		assert_true(la_heap_insert(start + at, block));
+	}
+	totals = all_blocks();
+	assert_int_equal(totals.blocks, REGION / 8);
+	assert_int_equal(totals.bytes, (uint64_t)REGION / 8 * (REGION - 8) / 2);
+	assert_int_equal(totals.sites, totals.bytes + totals.blocks);
+	for (uint32_t at = 0; at < REGION; at += 8) {
+		struct la_block block = block_at(start + at);
+
+		assert_int_equal(block.bytes, at);
+		assert_int_equal(block.site, at + 1);
+	}
+	assert_int_equal(all_blocks().blocks, 0);
+}
+
+static uintptr_t spread(uint32_t i)
+{
+	return 0x320000000000 + (uintptr_t)i * 144;
+}
+
+static void test_growth(void **state)
+{
+	enum { BLOCKS = 300 * 1000 };
+	uint64_t bytes = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		struct la_block block = { (uint64_t)i << 17, i };
+
+		assert_true(la_heap_insert(spread(i), block));
+		bytes += block.bytes;
+	}
+	assert_int_equal(all_blocks().blocks, BLOCKS);
+	assert_true(all_blocks().bytes == bytes);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		struct la_block block = block_at(spread(i));
+
+		assert_true(block.bytes == (uint64_t)i << 17);
+		assert_int_equal(block.site, i);
+	}
+	assert_int_equal(all_blocks().blocks, 0);
+}
+
+/* ---- against a model ---- */
+
+enum { PLACES = REGION / 8, SMALL_PART = 24 };
+
+struct model {
+	uintptr_t start; /* of the region */
+	struct la_block blocks[PLACES];
+	bool there[PLACES];
+	uint32_t used;
+};
+
+static void model_insert(struct model *model, uint32_t place, uint64_t *seed)
+{
+	struct la_block block = { random_next(seed) & LA_HEAP_MOST_BYTES,
+				  (uint32_t)random_next(seed) };
+
+	assert_true(la_heap_insert(model->start + 8 * place, block));
+	model->used += !model->there[place];
+	model->there[place] = true;
+	model->blocks[place] = block;
+}
+
+static void model_remove(struct model *model, uint32_t place)
+{
+	struct la_block block = { 0, 0 };
+	bool found = la_heap_remove(model->start + 8 * place, &block);
+
+	assert_int_equal(found, model->there[place]);
+	if (!found)
+		return;
+	assert_true(block.bytes == model->blocks[place].bytes);
+	assert_int_equal(block.site, model->blocks[place].site);
+	model->there[place] = false;
+	model->used--;
+}
+
+static void assert_as_model(const struct model *model)
+{
+	struct totals totals = all_blocks(), expected = { 0 };
+
+	for (uint32_t i = 0; i < PLACES; i++)
+		if (model->there[i])
+			add_up(&expected, model->blocks[i]);
+	assert_int_equal(totals.blocks, expected.blocks);
+	assert_true(totals.bytes == expected.bytes);
+	assert_true(totals.sites == expected.sites);
+}
+
+/* Among `places` of a region, with at most `most` blocks at a time. */
+static void run_model(uint64_t seed, uint32_t places, uint32_t most, int steps)
+{
+	static struct model model;
+	uint32_t offset = (uint32_t)random_below(&seed, PLACES - places + 1);
+
+	memset(&model, 0, sizeof(model));
+	model.start = (random_below(&seed, UINT64_C(1) << 31) + 1)
+		      << REGION_BITS;
+	for (int i = 0; i < steps; i++) {
+		uint32_t place = offset +
+				 (uint32_t)random_below(&seed, places);
+
+		if (model.used < most && random_below(&seed, 5) < 3)
+			model_insert(&model, place, &seed);
+		else
+			model_remove(&model, place);
+	}
+	assert_as_model(&model);
+	for (uint32_t place = 0; place < PLACES; place++)
+		model_remove(&model, place);
+	assert_int_equal(all_blocks().blocks, 0);
+}
+
+/* The smallest part, as full as it gets: chains that wrap round its end. */
+static void test_small_and_full(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 300; seed++)
+		run_model(seed, 48, SMALL_PART, 2000);
+}
+
+static void test_small_of_many(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 100; seed++)
+		run_model(seed + 1000, PLACES, SMALL_PART, 2000);
+}
+
+static void test_neighbours(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 30; seed++)
+		run_model(seed + 2000, PLACES, PLACES, 40000);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, EACH = 20000 };
+
+static uint32_t wrong;
+
+static void note_unless(bool right)
+{
+	if (!right)
+		__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED);
+}
+
+static void on_own_addresses(unsigned number)
+{
+	uintptr_t start = 0x400000000000 + ((uintptr_t)number << 32);
+
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < EACH; i++)
+			note_unless(la_heap_insert(
+				start + 48 * (uintptr_t)i,
+				(struct la_block){ i, number + 1 }));
+		for (uint32_t i = round == 2 ? EACH / 2 : 0; i < EACH; i++) {
+			struct la_block block = { 0, 0 };
+
+			note_unless(la_heap_remove(start + 48 * (uintptr_t)i,
+						   &block));
+			note_unless(block.bytes == i);
+			note_unless(block.site == number + 1);
+		}
+	}
+}
+
+static void test_threads_apart(void **state)
+{
+	struct totals totals;
+
+	(void)state;
+	wrong = 0;
+	crew(THREADS, on_own_addresses);
+	assert_int_equal(wrong, 0);
+	totals = all_blocks();
+	assert_int_equal(totals.blocks, THREADS * EACH / 2);
+	assert_int_equal(totals.bytes,
+			 THREADS * (uint64_t)(EACH / 2) * (EACH / 2 - 1) / 2);
+	for (unsigned number = 0; number < THREADS; number++)
+		for (uint32_t i = 0; i < EACH / 2; i++)
+			block_at(0x400000000000 + ((uintptr_t)number << 32) +
+				 48 * (uintptr_t)i);
+}
+
+/*
+ * Blocks that wander between threads: each is in the table or with the one
+ * thread that has removed it.
+ */
+enum { SHARED = 512 };
+
+static uint32_t outside[SHARED];
+
+static uintptr_t shared_address(uint32_t i)
+{
+	return 0x500000000000 + 40 * (uintptr_t)i;
+}
+
+static struct la_block shared_block(uint32_t i, uint32_t version)
+{
+	return (struct la_block){
+		.bytes = ((uint64_t)version << 33 ^ i) & LA_HEAP_MOST_BYTES,
+		.site = version,
+	};
+}
+
+static void on_shared_addresses(unsigned number)
+{
+	uint64_t seed = number;
+
+	for (int step = 0; step < 100 * 1000; step++) {
+		uint32_t i = (uint32_t)random_below(&seed, SHARED);
+		struct la_block block;
+
+		if (!la_heap_remove(shared_address(i), &block))
+			continue;
+		note_unless(block.bytes == shared_block(i, block.site).bytes);
+		note_unless(__atomic_exchange_n(&outside[i], 1,
+						__ATOMIC_ACQ_REL) == 0);
+		block = shared_block(i, (uint32_t)random_below(&seed, 32768));
+		__atomic_store_n(&outside[i], 0, __ATOMIC_RELEASE);
+		note_unless(la_heap_insert(shared_address(i), block));
+	}
+}
+
+static void test_threads_together(void **state)
+{
+	(void)state;
+	wrong = 0;
+	for (uint32_t i = 0; i < SHARED; i++)
+		assert_true(la_heap_insert(shared_address(i),
+					   shared_block(i, i)));
+	crew(THREADS, on_shared_addresses);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(all_blocks().blocks, SHARED);
+	for (uint32_t i = 0; i < SHARED; i++) {
+		struct la_block block = block_at(shared_address(i));
+
+		assert_int_equal(block.bytes,
+				 shared_block(i, block.site).bytes);
+	}
+}
+
+/* Of the blocks that stay, a walk sees all, whatever goes on beside them. */
+static void walk_or_work(unsigned number)
+{
+	if (number) {
+		on_own_addresses(number);
+		return;
+	}
+	for (int i = 0; i < 50; i++)
+		note_unless(all_blocks().blocks >= SHARED);
+}
+
+static void test_walk_meanwhile(void **state)
+{
+	(void)state;
+	wrong = 0;
+	for (uint32_t i = 0; i < SHARED; i++)
+		assert_true(la_heap_insert(shared_address(i),
+					   shared_block(i, i)));
+	crew(THREADS, walk_or_work);
+	assert_int_equal(wrong, 0);
+	for (uint32_t i = 0; i < SHARED; i++)
+		block_at(shared_address(i));
+	for (unsigned number = 1; number < THREADS; number++)
+		for (uint32_t i = 0; i < EACH / 2; i++)
+			block_at(0x400000000000 + ((uintptr_t)number << 32) +
+				 48 * (uintptr_t)i);
+}
+
+static void look_whether_busy(void *argument, struct la_block block)
+{
+	if (block.site == 77)
+		*(bool *)argument = la_heap_busy(0x330000000000);
+}
+
+static void test_busy_while_inside(void **state)
+{
+	struct la_block block = { 1, 77 };
+	bool busy = false;
+
+	(void)state;
+	assert_true(la_heap_insert(0x330000000000, block));
+	assert_false(la_heap_busy(0x330000000000));
+	la_heap_walk(look_whether_busy, &busy);
+	assert_true(busy);
+	assert_false(la_heap_busy(0x330000000000));
+	block_at(0x330000000000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes_and_sites),
+		cmocka_unit_test(test_unknown_addresses),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_full_region),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_small_and_full),
+		cmocka_unit_test(test_small_of_many),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_threads_apart),
+		cmocka_unit_test(test_threads_together),
+		cmocka_unit_test(test_walk_meanwhile),
+		cmocka_unit_test(test_busy_while_inside),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
