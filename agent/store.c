@@ -26,10 +26,14 @@
 
 enum { NAME_TRIES = 1000, LIST_BYTES = 32 * 1024 };
 
+/* Not /proc/self: that is the main thread, with other descriptors. */
+#define OWN_DESCRIPTORS "/proc/thread-self/fd"
+
 static char folder[PATH_MAX];
 static int folder_fd = -1;
 static uint64_t keep, dir_limit;
 static uint32_t sequence;
+static bool can_link; /* nameless files can be given a name */
 
 static bool usable(const char *path)
 {
@@ -148,6 +152,7 @@ int la_store_open(void)
 	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd < 0)
 		return -errno;
+	can_link = !access(OWN_DESCRIPTORS, X_OK);
 	list_folder(sweep, NULL);
 	return 0;
 }
@@ -203,6 +208,8 @@ int la_store_begin(struct la_store_file *file, uint64_t utc_ns)
 		if (error)
 			return error;
 	}
+	if (!can_link)
+		return begin_named(file);
 	file->fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
 			  0600);
 	if (file->fd >= 0)
@@ -212,13 +219,12 @@ int la_store_begin(struct la_store_file *file, uint64_t utc_ns)
 	return -errno;
 }
 
-/* Links the nameless file; needs /proc, since only root may link by number. */
+/* Links the nameless file, by its path, since only root may link by number. */
 static int link_nameless(int fd, const char *name)
 {
 	char path[64];
 
-	/* Not /proc/self: that is the main thread, with other descriptors. */
-	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
+	snprintf(path, sizeof(path), OWN_DESCRIPTORS "/%d", fd);
 	return linkat(AT_FDCWD, path, folder_fd, name, AT_SYMLINK_FOLLOW);
 }
 
