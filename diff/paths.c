@@ -20,13 +20,12 @@ struct path_key {
 	const struct path *path;
 };
 
-/* Does the row itself say where the path starts? */
-static bool row_names_callsite(const struct report *report)
+bool paths_have_callsite(const struct report *report)
 {
 	const struct growth_options *options = &report->options->growth;
 
-	return options->by == BY_STACK ||
-	       (options->by == BY_CALLSITE && !options->cumulative);
+	return options->by != BY_STACK &&
+	       (options->by != BY_CALLSITE || options->cumulative);
 }
 
 static const struct stack *stack_of(const struct report *report,
@@ -214,7 +213,7 @@ char **paths_frames(const struct report *report, const struct path *path,
 		    size_t *count)
 {
 	const struct stack *stack = stack_of(report, path);
-	uint32_t skip = path->from.source + row_names_callsite(report);
+	uint32_t skip = path->from.source + !paths_have_callsite(report);
 	uint32_t end = end_of(report, stack, path->from.position);
 	char **texts = NULL;
 	size_t capacity = 0;

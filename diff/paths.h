@@ -21,6 +21,9 @@ struct path *paths_of_row(const struct report *report,
 			  const struct growth *growth, const struct row *row,
 			  size_t *count, int64_t *change);
 
+/* Do they start with the callsite, because the row does not name it? */
+bool paths_have_callsite(const struct report *report);
+
 /* A frame as it is said: "handle server.c:88", caller frees. */
 char *paths_frame_text(const struct report *report, uint32_t frame,
 		       const struct source_frame *source);

@@ -20,6 +20,16 @@ void text_head(const struct text_part *part);
 /* The rows, kind by kind. */
 void text_rows(const struct text_part *part);
 
+/*
+ * What a row stands for, on one line of at most `room` columns (0 = any
+ * number); caller frees.
+ */
+char *text_place(const struct report *report, const struct row_place *place,
+		 size_t room);
+
+/* The largest paths that lead to a row, a line or more each. */
+void text_paths(const struct text_part *part, const struct row *row);
+
 /* What the reader should know before trusting the figures. */
 void text_notes(const struct text_part *part);
 

@@ -1,5 +1,3 @@
-#include "diff/function_name.h"
-#include "diff/paths.h"
 #include "diff/report_text.h"
 #include "diff/text.h"
 
@@ -8,14 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATHS_SHOWN 3
-#define PATH_FRAMES_SHOWN 8
-/* Smaller paths are noise. */
-#define PATH_MINIMUM_SHARE 0.01
 /* Room for a callsite, even where the figures leave less. */
 #define CALLSITE_MINIMUM 30
-#define PATH_INDENT 4
-#define ARROW " <- "
 
 enum column {
 	COLUMN_GROWTH,
@@ -132,177 +124,6 @@ static size_t figures_width(const struct table *table)
 	return width;
 }
 
-/* ---- callsites ---- */
-
-static char *simple_name(const char *function)
-{
-	char *simple = memory_resize(NULL, strlen(function) + 1, 1);
-
-	function_name_simplify(function, simple);
-	return simple;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-static void put_location(FILE *out, const struct row_place *place, bool brief)
-{
-	fputs(brief ? base_name(place->file) : place->file, out);
-	if (place->line)
-		fprintf(out, ":%d", place->line);
-}
-
-/* "handle  src/server.c:88", "handle  (libfoo.so)", "libfoo.so+0x1234" */
-static char *describe(const struct table *table, const struct row *row,
-		      bool brief)
-{
-	const struct report *report = table->part->report;
-	const struct row_place *place = &row->place;
-	const char *module = report_module(report, place->frame);
-	char *text, *name, *safe;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (place->function) {
-		name = simple_name(place->function);
-		fputs(name, out);
-		free(name);
-	}
-	if (place->file) {
-		if (place->function)
-			fputs("  ", out);
-		put_location(out, place, brief);
-	} else if (!place->function && place->has_address) {
-		fprintf(out, "%s+0x%" PRIx64,
-			base_name(module ? module : "?"),
-			report->resolver->stacks->frames[place->frame].offset);
-	} else if (module) {
-		fprintf(out, place->function ? "  (%s)" : "%s",
-			place->function || brief ? base_name(module) : module);
-	} else if (!place->function) {
-		fputs("(unknown)", out);
-	}
-	fclose(out);
-	safe = text_escape(text);
-	free(text);
-	return safe;
-}
-
-/* Cuts after so many columns, with a mark that something is missing. */
-static void cut(char *text, size_t width)
-{
-	size_t done = 0;
-
-	if (text_width(text) <= width)
-		return;
-	for (; *text; text++) {
-		if ((*text & 0xc0) != 0x80 && done++ == width - 3) {
-			strcpy(text, "...");
-			return;
-		}
-	}
-}
-
-static char *fit_callsite(const struct table *table, const struct row *row)
-{
-	size_t width = table->part->report->width;
-	size_t used = figures_width(table) + 2;
-	size_t room;
-	char *text = describe(table, row, false);
-
-	if (!width)
-		return text;
-	room = width > used + CALLSITE_MINIMUM ? width - used :
-						 CALLSITE_MINIMUM;
-	if (text_width(text) <= room)
-		return text;
-	free(text);
-	text = describe(table, row, true);
-	cut(text, room);
-	return text;
-}
-
-/* ---- paths ---- */
-
-static size_t put_share(FILE *out, double share)
-{
-	return (size_t)fprintf(out, "%*s%5.1f%%", PATH_INDENT, "",
-			       100 * share);
-}
-
-/* Breaks lines before an arrow where the terminal ends. */
-static void put_chain(const struct text_part *part, char *const *frames,
-		      size_t count, size_t indent)
-{
-	size_t width = part->report->width;
-	size_t shown = count <= PATH_FRAMES_SHOWN + 1 ? count :
-							PATH_FRAMES_SHOWN;
-	size_t column = indent;
-
-	for (size_t i = 0; i < shown; i++) {
-		char *safe = text_escape(frames[i]);
-		size_t needed = strlen(ARROW) + text_width(safe);
-
-		if (width && column > indent && column + needed > width) {
-			fprintf(part->out, "\n%*s", (int)indent, "");
-			column = indent;
-		}
-		fprintf(part->out, "%s%s", ARROW, safe);
-		column += needed;
-		free(safe);
-	}
-	if (shown < count)
-		fprintf(part->out, ARROW "%zu more", count - shown);
-}
-
-static void put_path(const struct table *table, const struct path *path,
-		     int64_t total)
-{
-	const struct text_part *part = table->part;
-	size_t count, indent;
-	char **frames = paths_frames(part->report, path, &count);
-
-	if (count) {
-		text_style(part, STYLE_DIM);
-		indent = put_share(part->out,
-				   (double)path->change / (double)total);
-		put_chain(part, frames, count, indent);
-		text_style(part, STYLE_PLAIN);
-		putc('\n', part->out);
-	}
-	for (size_t i = 0; i < count; i++)
-		free(frames[i]);
-	free(frames);
-}
-
-static void put_paths(const struct table *table, const struct row *row)
-{
-	const struct text_part *part = table->part;
-	int64_t total;
-	size_t count, shown = 0;
-	struct path *paths = paths_of_row(part->report, part->growth, row,
-					  &count, &total);
-
-	while (shown < count && shown < PATHS_SHOWN &&
-	       paths[shown].change > 0 &&
-	       (!shown || (double)paths[shown].change >=
-				  PATH_MINIMUM_SHARE * (double)total))
-		put_path(table, &paths[shown++], total);
-	while (count && paths[count - 1].change <= 0)
-		count--;
-	if (shown && shown < count) {
-		text_style(part, STYLE_DIM);
-		fprintf(part->out, "%*s%zu more paths\n", PATH_INDENT + 7, "",
-			count - shown);
-		text_style(part, STYLE_PLAIN);
-	}
-	free(paths);
-}
-
 /* ---- tables ---- */
 
 static const char *noun(const struct table *table, size_t count)
@@ -317,6 +138,24 @@ static const char *noun(const struct table *table, size_t count)
 	};
 
 	return nouns[table->part->report->options->growth.by][count != 1];
+}
+
+/* With --cum rows overlap: what they are shares of is the sum of stacks. */
+static int64_t grown_stacks(const struct table *table)
+{
+	const struct growth *growth = table->part->growth;
+	const struct stacks *stacks = table->part->report->resolver->stacks;
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < growth->change_count; i++) {
+		const struct change *change = &growth->changes[i];
+		int64_t grown = growth_of(&change->values, table->sample);
+
+		if (grown > 0 &&
+		    stacks->stacks[change->stack].kind == table->kind)
+			sum += grown;
+	}
+	return sum;
 }
 
 static void count_rows(struct table *table)
@@ -337,6 +176,8 @@ static void count_rows(struct table *table)
 			table->shrunk_rows++;
 		}
 	}
+	if (table->part->report->options->growth.cumulative)
+		table->grown = grown_stacks(table);
 }
 
 /* With --cum rows overlap, and their sum means nothing. */
@@ -387,11 +228,24 @@ static void put_titles(const struct table *table)
 	putc('\n', out);
 }
 
+/* Columns that are left for the callsite, 0 = any number. */
+static size_t room_for_place(const struct table *table)
+{
+	size_t width = table->part->report->width;
+	size_t used = figures_width(table) + 2;
+
+	if (!width)
+		return 0;
+	return width > used + CALLSITE_MINIMUM ? width - used :
+						 CALLSITE_MINIMUM;
+}
+
 static void put_row(const struct table *table, size_t number)
 {
 	const struct text_part *part = table->part;
 	const struct row *row = table->rows[number];
-	char *callsite = fit_callsite(table, row);
+	char *callsite = text_place(part->report, &row->place,
+				    room_for_place(table));
 
 	for (int column = 0; column < COLUMNS; column++) {
 		if (!table->widths[column])
@@ -409,7 +263,7 @@ static void put_row(const struct table *table, size_t number)
 	text_style(part, STYLE_PLAIN);
 	putc('\n', part->out);
 	free(callsite);
-	put_paths(table, row);
+	text_paths(part, row);
 }
 
 static void put_table(struct table *table)

@@ -198,6 +198,17 @@ class Grouping(LeakdiffTest):
         self.assertEqual(rows[('get', 'a.c', None, 'server')], 800)
         self.assertEqual(rows[('malloc', None, None, 'server')], 100)
 
+    def test_cumulative_shares_are_of_all_that_grew(self):
+        text = self.output('--by', 'function', '--cum', self.path)
+        self.assertRegex(text, r'3\.0 KiB +100\.0% +5  main  main.c\n')
+        self.assertRegex(text, r'600 B +19\.4% +2  search  find.c\n')
+
+    def test_paths_begin_with_the_callsite_where_the_row_does_not(self):
+        text = self.output('--by', 'function', '--focus', 'login', self.path)
+        self.assertIn('100.0% put a.c:10 <- login auth.c:1 <- main', text)
+        text = self.output('--by', 'callsite', '--focus', 'login', self.path)
+        self.assertIn('100.0% <- login auth.c:1 <- main', text)
+
     def test_every_stack_of_a_row_is_there(self):
         row = self.json('--focus', 'a.c', '--by', 'file', self.path)['rows'][0]
         self.assertEqual(len(row['stacks']), 4)
