@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Deeper trees are cut off; compilers' trees are some 50 deep at most. */
-#define DEEPEST_TREE 1024
+#define DEEPEST_TREE 256
 
 struct level {
 	Dwarf_Die die;

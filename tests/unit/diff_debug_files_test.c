@@ -351,7 +351,8 @@ static void test_no_file(void **state)
 static void test_compression_bomb(void **state)
 {
 	(void)state;
-	sh("echo '.section .debug_macro; .zero 50000000' > bomb.s && "
+	sh("echo '.section .note.GNU-stack; .section .debug_macro; "
+	   ".zero 50000000' > bomb.s && "
 	   "gcc -O2 -g -gz -Wl,--build-id -o app/bomb chain.c bomb.s");
 	assert_answer(ask("app/bomb", NULL), MODULE_UNREADABLE, "");
 }
