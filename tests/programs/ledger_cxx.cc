@@ -6,7 +6,9 @@
  *
  * usage: ledger_cxx SEED OPERATIONS [foreign]
  * foreign: another allocator than libc's is at work; nothing is made to fail,
- * since mimalloc 2.0 ends the program where new has to throw.
+ * since mimalloc 2.0 ends the program where new has to throw, and nothing is
+ * empty, since jemalloc 5.3 damages itself when such a block is deleted with
+ * its size and alignment.
  */
 #include <array>
 #include <atomic>
@@ -129,6 +131,8 @@ void fill(slot &slot, std::uint64_t random)
 	site &site = sites[random % sites.size()];
 
 	slot.size = random / 64 % 10 ? random / 1024 % 600 : 200000;
+	if (foreign && !slot.size)
+		slot.size = 1;
 	slot.block = site.allocate(slot.size);
 	must(slot.block, "new gives a block");
 	slot.owner = &site;

@@ -1,7 +1,7 @@
 /*
  * A host that has its own use for SIGUSR2: its handler must work as ever.
  *
- * usage: own_signal signal|sigaction|block-and-wait
+ * usage: own_signal signal|sigaction|block-and-wait|for-a-while
  * Says how often its handler ran for three signals, what sigaction tells of
  * it, and ends when its input does.
  */
@@ -40,18 +40,27 @@ int main(int argc, char **argv)
 	struct sigaction old;
 	char byte;
 
-	if (!strcmp(how, "signal"))
-		signal(SIGUSR2, handle);
+	if (!strcmp(how, "signal") || !strcmp(how, "for-a-while"))
+		printf("before: %s\n",
+		       signal(SIGUSR2, handle) == SIG_DFL ? "default" : "set");
 	else if (!strcmp(how, "sigaction"))
-		sigaction(SIGUSR2, &action, NULL);
+		printf("before: %s\n", sigaction(SIGUSR2, &action, &old) ||
+					       old.sa_handler != SIG_DFL ?
+				       "set" : "default");
 	if (!strcmp(how, "block-and-wait"))
 		wait_for_three();
 	else
 		for (int i = 0; i < 3; i++)
 			raise(SIGUSR2);
+	if (!strcmp(how, "for-a-while")) {
+		signal(SIGUSR2, SIG_DFL);
+		puts("and no longer");
+	}
 	sigaction(SIGUSR2, NULL, &old);
 	printf("handled %d, handler %s\n", (int)handled,
-	       old.sa_handler == handle ? "ours" : "not ours");
+	       old.sa_handler == handle  ? "ours" :
+	       old.sa_handler == SIG_DFL ? "default" :
+					   "another's");
 	fflush(stdout);
 	while (read(0, &byte, 1) == 1)
 		;

@@ -161,6 +161,28 @@ class Processes(Host):
                                ('keep_in_thread_data', 333)):
             self.assertEqual(self.live(function, snapshot), (1, size))
 
+    def test_a_host_that_goes_elsewhere(self):
+        """As daemons do: other folder, no descriptors; with privileges also
+        another root and another user."""
+        root = self.folder('root')
+        script = ('import os, time\n'
+                  'print("ready", flush=True)\n'
+                  'os.chdir("/")\n'
+                  'if os.geteuid() == 0:\n'
+                  f'    os.chroot("{root}")\n'
+                  '    os.chdir("/")\n'
+                  '    os.setgid(65534)\n'
+                  '    os.setuid(65534)\n'
+                  'os.closerange(0, 1000)\n'
+                  'while True: time.sleep(1)')
+        with Server(['/usr/bin/python3', '-c', script],
+                    self.snapshots) as server:
+            server.wait_output('ready')
+            server.wait_for(lambda: not os.listdir(f'/proc/{server.pid}/fd'),
+                            'it to close everything')
+            snapshot = snapshots.load(server.snapshot())
+        self.assertEqual(snapshot.comments['pid'], str(server.pid))
+
     def test_comments(self):
         done = run([program('puppet')], self.snapshots,
                    stdin='map 40960000\nalloc 1000000\n')

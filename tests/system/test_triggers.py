@@ -62,6 +62,15 @@ class Signal(HostTest):
                 self.assertEqual(comments(path)['reason'], 'exit')
                 self.assertEqual(comments(path)['signal'], 'taken-by-host')
 
+    def test_the_host_gives_it_back(self):
+        self.run_both([program('own_signal'), 'for-a-while'])
+        with Server([program('own_signal'), 'for-a-while'],
+                    self.folder('again')) as host:
+            host.wait_output('handler default')
+            self.assertEqual(comments(host.snapshot())['signal'], 'USR2')
+            host.process.stdin.close()
+            self.assertEqual(host.stop(None).status, 0)
+
     def test_the_host_waits_for_it(self):
         self.run_both([program('own_signal'), 'block-and-wait'])
         self.assertEqual([comments(path)['reason']
