@@ -2,7 +2,7 @@
  * What the agent's unit tests share: cmocka with what it needs, numbers that
  * are random but the same in every run, and several threads at once.
  *
- * cmocka's assertions are for the main thread: others count their findings.
+ * cmocka's assertions are for the main thread: others use note_unless.
  */
 #ifndef TESTS_AGENT_CHECK_H
 #define TESTS_AGENT_CHECK_H
@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +38,14 @@ static inline uint64_t random_below(uint64_t *seed, uint64_t limit)
 
 enum { MOST_THREADS = 16 };
 
+static uint32_t crew_wrong;
+
+static inline void note_unless(bool right)
+{
+	if (!right)
+		__atomic_add_fetch(&crew_wrong, 1, __ATOMIC_RELAXED);
+}
+
 struct crew_member {
 	void (*work)(unsigned number);
 	unsigned number;
@@ -52,7 +61,10 @@ static inline void *crew_run(void *argument)
 	return NULL;
 }
 
-/* Runs work(0) .. work(count - 1), each on a thread, begun together. */
+/*
+ * Runs work(0) .. work(count - 1), each on a thread, begun together; fails when
+ * one of them has noted something.
+ */
 static inline void crew(unsigned count, void (*work)(unsigned number))
 {
 	pthread_t threads[MOST_THREADS];
@@ -60,6 +72,7 @@ static inline void crew(unsigned count, void (*work)(unsigned number))
 	pthread_barrier_t start;
 
 	assert_true(count <= MOST_THREADS);
+	crew_wrong = 0;
 	assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
 	for (unsigned i = 0; i < count; i++) {
 		members[i] = (struct crew_member){ work, i, &start };
@@ -70,6 +83,7 @@ static inline void crew(unsigned count, void (*work)(unsigned number))
 	for (unsigned i = 0; i < count; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	pthread_barrier_destroy(&start);
+	assert_int_equal(crew_wrong, 0);
 }
 
 /* Runs check in a forked child; its result, or -1 when the child died of it. */
