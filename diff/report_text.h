@@ -5,6 +5,7 @@
 #define DIFF_REPORT_TEXT_H
 
 #include "diff/report.h"
+#include "diff/text.h"
 
 /* What is sought in one series: passed on to each part. */
 struct text_part {
@@ -37,6 +38,12 @@ enum text_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_RED };
 
 /* Nothing happens without colours. STYLE_PLAIN ends a style. */
 void text_style(const struct text_part *part, enum text_style style);
+
+bool text_is_bytes(enum la_sample_type sample);
+
+/* A size or a count, whichever the sample type is. */
+void text_amount(char text[TEXT_NUMBER_SIZE], int64_t amount,
+		 enum la_sample_type sample, bool plus);
 
 /* Escaped. */
 void text_put(FILE *out, const char *text);

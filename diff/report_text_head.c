@@ -111,7 +111,8 @@ static void put_total(const struct text_part *part,
 			before, after, change);
 	}
 	if (line->has_objects)
-		fprintf(part->out, "   %s objects", objects);
+		fprintf(part->out, "   %s object%s", objects,
+			line->objects == 1 || line->objects == -1 ? "" : "s");
 	putc('\n', part->out);
 }
 

@@ -32,20 +32,6 @@ struct table {
 	size_t grown_rows, shrunk_rows;
 };
 
-static bool is_bytes(enum la_sample_type sample)
-{
-	return sample == LA_INUSE_SPACE || sample == LA_ALLOC_SPACE;
-}
-
-static void put_amount(char text[TEXT_NUMBER_SIZE], int64_t amount,
-		       enum la_sample_type sample, bool plus)
-{
-	if (is_bytes(sample))
-		text_size(text, amount, plus);
-	else
-		text_count(text, amount, plus);
-}
-
 /* ---- cells ---- */
 
 static void fill_cells(const struct table *table, const struct row *row,
@@ -55,24 +41,24 @@ static void fill_cells(const struct table *table, const struct row *row,
 	const struct values *values = &row->values;
 	int64_t change = growth_of(values, table->sample);
 	bool pair = growth->before;
-	enum la_sample_type live = is_bytes(table->sample) ? LA_INUSE_SPACE :
+	enum la_sample_type live = text_is_bytes(table->sample) ? LA_INUSE_SPACE :
 							     LA_INUSE_OBJECTS;
 	enum la_sample_type other =
-		is_bytes(table->sample) ? LA_INUSE_OBJECTS : LA_INUSE_SPACE;
+		text_is_bytes(table->sample) ? LA_INUSE_OBJECTS : LA_INUSE_SPACE;
 
-	put_amount(cells[COLUMN_GROWTH], change, table->sample, pair);
+	text_amount(cells[COLUMN_GROWTH], change, table->sample, pair);
 	if (change > 0 && table->grown > 0)
 		snprintf(cells[COLUMN_SHARE], TEXT_NUMBER_SIZE, "%.1f%%",
 			 100 * (double)change / (double)table->grown);
 	if (pair || live != table->sample)
-		put_amount(cells[COLUMN_LIVE], values->after[live], live,
+		text_amount(cells[COLUMN_LIVE], values->after[live], live,
 			   false);
 	if (table->kind != KIND_THREAD)
-		put_amount(cells[COLUMN_OBJECTS], growth_of(values, other),
+		text_amount(cells[COLUMN_OBJECTS], growth_of(values, other),
 			   other, pair);
 	if (growth->seconds > 0)
 		text_rate(cells[COLUMN_RATE], report_rate(growth, change),
-			  is_bytes(table->sample));
+			  text_is_bytes(table->sample));
 	if (growth->steps > 1)
 		snprintf(cells[COLUMN_STEPS], TEXT_NUMBER_SIZE,
 			 "%" PRIu32 "/%" PRIu32, row->grown_steps,
@@ -90,7 +76,7 @@ static void set_titles(struct table *table)
 					      "live";
 	table->titles[COLUMN_SHARE] = "share";
 	table->titles[COLUMN_LIVE] = "live";
-	table->titles[COLUMN_OBJECTS] = is_bytes(table->sample) ? "objects" :
+	table->titles[COLUMN_OBJECTS] = text_is_bytes(table->sample) ? "objects" :
 								  "bytes";
 	table->titles[COLUMN_RATE] = "rate";
 	table->titles[COLUMN_STEPS] = "steps";
@@ -199,14 +185,14 @@ static void put_headline(const struct table *table)
 			noun(table, table->grown_rows),
 			part->growth->before ? "grew" : "live");
 	if (table->grown_rows && sums) {
-		put_amount(text, table->grown, table->sample, false);
+		text_amount(text, table->grown, table->sample, false);
 		fprintf(part->out, part->growth->before ? " by %s" : ", %s",
 			text);
 	}
 	if (table->shrunk_rows) {
 		fprintf(part->out, ", %zu %s shrank", table->shrunk_rows,
 			noun(table, table->shrunk_rows));
-		put_amount(text, table->shrunk, table->sample, false);
+		text_amount(text, table->shrunk, table->sample, false);
 		if (sums)
 			fprintf(part->out, " by %s", text);
 	}

@@ -136,6 +136,22 @@ class Text(LeakdiffTest):
         self.assertRegex(text, r'\+300 B .* 2/3  f ')
         self.assertIn('the last of 4 snapshots', text)
 
+    def test_several_processes_those_that_grew_most_first(self):
+        (self.folder / 'all').mkdir()
+        for pid, sizes in ((1, (100, 150)), (2, (100, 3000)), (3, (9000,))):
+            for i, size in enumerate(sizes):
+                self.write(f'all/{pid}.{i}.pb.gz', Profile(
+                    pid=pid, time=NOON + i * MINUTE + pid).sample(
+                        [f'f{pid}', MAIN], (1, size)))
+        text = self.output('all')
+        self.assertTrue(text.startswith(
+            '3 processes\n'
+            '      +2.8 KiB  server, pid 2, 2 snapshots\n'
+            '         +50 B  server, pid 1, 2 snapshots\n'
+            '       8.8 KiB  server, pid 3, 1 snapshot: what is live\n'),
+            text)
+        self.assertEqual(re.findall(r'  f(\d)  ', text), ['2', '1', '3'])
+
     def test_memory_that_the_allocator_keeps(self):
         sizes = [Profile(comments=[f'rss_bytes={rss}']).sample(
             ['f', MAIN], (1, live)) for rss, live in
