@@ -119,6 +119,13 @@ class ControlTest(LeakagentTest):
             status['live'], rf'\({total.inuse_space} bytes\) in '
             rf'{total.inuse_objects} objects')
 
+    def test_status_of_what_is_off_or_has_no_name(self):
+        status = self.status(self.host(signal='off'))
+        self.assertEqual((status['signal'], status['interval']),
+                         ('off', 'off'))
+        status = self.status(self.host(signal='RTMIN+3'))
+        self.assertEqual(status['signal'], 'RTMIN+3')
+
     def test_list(self):
         host = self.host()
         path = self.succeed('snapshot', host.pid).rstrip('\n')
