@@ -85,6 +85,7 @@ struct reader {
 	const char *path;
 	int fd;
 	int line;
+	bool failed; /* reading did */
 	size_t at, filled;
 	char buffer[FILE_BUFFER];
 };
@@ -97,27 +98,63 @@ static int next_char(struct reader *reader)
 
 		reader->at = 0;
 		reader->filled = got > 0 ? (size_t)got : 0;
+		reader->failed = got < 0;
 		if (got <= 0)
 			return -1;
 	}
 	return (unsigned char)reader->buffer[reader->at++];
 }
 
-/* inih's line reader, as fgets; counts the lines for messages. */
+/*
+ * Reads a line without its leading blanks, which to inih would mean that it
+ * goes on with the line before. Returns its length, which is more than fits
+ * into `line` where it was cut; -1 at the end.
+ */
+static int read_line(struct reader *reader, char *line, int room)
+{
+	int length = 0, c = next_char(reader);
+
+	if (c < 0)
+		return -1;
+	reader->line++;
+	while (c == ' ' || c == '\t')
+		c = next_char(reader);
+	for (; c >= 0 && c != '\n'; c = next_char(reader)) {
+		if (length < room - 1)
+			line[length] = (char)c;
+		length++;
+	}
+	line[length < room ? length : room - 1] = '\0';
+	return length;
+}
+
+/* Comments, sections and empty lines are inih's to skip. */
+static bool is_entry(const char *line)
+{
+	return *line && !strchr(";#[\r", *line);
+}
+
+/* inih's line reader, as fgets. Lines that it would not take come out empty. */
 static char *next_line(char *line, int room, void *stream)
 {
 	struct reader *reader = stream;
-	int used = 0, c = 0;
+	int length = read_line(reader, line, room);
 
-	while (used < room - 1 && c != '\n') {
-		c = next_char(reader);
-		if (c < 0)
-			break;
-		line[used++] = (char)c;
+	if (length < 0)
+		return NULL;
+	if (length >= room) {
+		if (is_entry(line))
+			la_notice("%s:%d: longer than %d characters: ignored; "
+				  "the environment variable has no such limit",
+				  reader->path, reader->line, room - 1);
+		*line = '\0';
+	} else if (is_entry(line) && !strpbrk(line, "=:")) {
+		la_notice("%s:%d: not understood: expected 'key = value'; the "
+			  "line is ignored",
+			  reader->path, reader->line);
+		*line = '\0';
 	}
-	line[used] = '\0';
-	reader->line++;
-	return used ? line : NULL;
+	return line;
 }
 
 static int take_entry(void *user, const char *section, const char *key,
@@ -133,7 +170,7 @@ static int take_entry(void *user, const char *section, const char *key,
 			  reader->path, reader->line, key);
 	else if (!option->parse(value, (char *)reader->options + option->offset))
 		la_notice("%s:%d: %s = '%s' is not understood: expected %s; "
-			  "the default is used",
+			  "ignored",
 			  reader->path, reader->line, key, value,
 			  option->expected);
 	return 1;
@@ -143,21 +180,14 @@ static void read_file(struct la_options *options, const char *path,
 		      bool asked_for)
 {
 	struct reader reader = { .options = options, .path = path };
-	int bad_line;
 
 	reader.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (reader.fd < 0) {
-		if (asked_for)
-			la_notice("%s: cannot be read: the defaults are used",
-				  path);
-		return;
+	if (reader.fd >= 0) {
+		ini_parse_stream(next_line, &reader, take_entry, &reader);
+		close(reader.fd);
 	}
-	bad_line = ini_parse_stream(next_line, &reader, take_entry, &reader);
-	if (bad_line > 0)
-		la_notice("%s:%d: not understood: expected 'key = value'; the "
-			  "line is ignored",
-			  path, bad_line);
-	close(reader.fd);
+	if (reader.failed || (reader.fd < 0 && asked_for))
+		la_notice("%s: cannot be read: the defaults are used", path);
 }
 
 /* "LEAKAGENT_DIR=x" -> the option dir and "x". */
@@ -181,8 +211,8 @@ static void take_variable(struct la_options *options, const char *variable)
 			  "the agent",
 			  (int)(equals - variable), variable);
 	else if (!option->parse(equals + 1, (char *)options + option->offset))
-		la_notice("environment: %s is not understood: expected %s; the "
-			  "value before it is used",
+		la_notice("environment: %s is not understood: expected %s; "
+			  "ignored",
 			  variable, option->expected);
 }
 

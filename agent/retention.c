@@ -42,8 +42,8 @@ uint32_t la_retention_count(void)
 
 /*
  * The file whose going leaves the smallest gap; of equal ones the oldest. With
- * snapshots at regular times that keeps the gaps within a factor of two of each
- * other, over the whole run.
+ * snapshots at regular times that keeps the gaps within a factor of three of
+ * each other, over the whole run.
  */
 bool la_retention_thin(uint64_t newest_ns, struct la_kept *victim)
 {
