@@ -1,3 +1,6 @@
+/*
+ * Callsites, cached by frame: few frames begin many stacks.
+ */
 #include "diff/callsite.h"
 
 #include "agent/format/keys.h"

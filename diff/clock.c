@@ -1,3 +1,6 @@
+/*
+ * Times as text. The other direction is nobody's business here.
+ */
 #include "diff/clock.h"
 
 #include <stdio.h>

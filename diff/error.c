@@ -1,3 +1,6 @@
+/*
+ * The one place that formats what went wrong.
+ */
 #include "diff/error.h"
 
 #include <stdarg.h>

@@ -1,3 +1,6 @@
+/*
+ * Patterns are tried once for each frame, not for each stack.
+ */
 #include "diff/focus.h"
 
 #include <stdlib.h>

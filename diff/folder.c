@@ -1,3 +1,6 @@
+/*
+ * Lists folders; whether a file is a snapshot shows when it is loaded.
+ */
 #include "diff/folder.h"
 
 #include "agent/format/keys.h"

@@ -1,3 +1,8 @@
+/*
+ * One pass over the name, which copies what stays. Brackets are skipped as a
+ * whole; a name that is not what a demangler writes comes out shortened oddly,
+ * but never longer and never unterminated.
+ */
 #include "diff/function_name.h"
 
 #include <ctype.h>

@@ -1,3 +1,6 @@
+/*
+ * Reads and unpacks whole files: profiles are parsed from memory.
+ */
 #include "diff/gunzip.h"
 
 #include "diff/memory.h"

@@ -1,3 +1,6 @@
+/*
+ * Packs from memory into a stream.
+ */
 #include "diff/gzip_stream.h"
 
 #include "diff/memory.h"

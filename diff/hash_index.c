@@ -1,3 +1,7 @@
+/*
+ * Open addressing with linear probing, at most half full. A slot holds half of
+ * the hash, so that keys are hardly ever compared in vain.
+ */
 #include "diff/hash_index.h"
 
 #include "diff/memory.h"

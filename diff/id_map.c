@@ -1,3 +1,6 @@
+/*
+ * Dense ids need no table; others are sorted once and searched.
+ */
 #include "diff/id_map.h"
 
 #include <stdlib.h>

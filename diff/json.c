@@ -1,3 +1,6 @@
+/*
+ * Escaping for JSON; its punctuation is written by report_json.c.
+ */
 #include "diff/json.h"
 
 #include "diff/utf8.h"

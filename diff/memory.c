@@ -1,3 +1,6 @@
+/*
+ * Allocation that cannot fail, and arenas.
+ */
 #include "diff/memory.h"
 
 #include <stdalign.h>

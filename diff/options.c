@@ -1,3 +1,6 @@
+/*
+ * The command line, with getopt_long. What it means is in usage.c.
+ */
 #include "diff/options.h"
 
 #include "diff/size.h"

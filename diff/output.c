@@ -1,3 +1,6 @@
+/*
+ * A temporary beside the target, renamed when all is written.
+ */
 #include "diff/output.h"
 
 #include "diff/memory.h"

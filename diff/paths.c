@@ -1,3 +1,7 @@
+/*
+ * A path is what a stack has outside of its callsite, so that two calls of malloc
+ * in one function, say, are one path.
+ */
 #include "diff/paths.h"
 
 #include "diff/function_name.h"

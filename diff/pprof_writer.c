@@ -1,3 +1,7 @@
+/*
+ * Frames, functions and modules get ids when a sample first needs them, in the
+ * order of first use and without gaps.
+ */
 #include "diff/pprof_writer.h"
 
 #include "agent/format/profile.pb-c.h"

@@ -1,3 +1,6 @@
+/*
+ * Which rows a report shows, and small questions all of them ask.
+ */
 #include "diff/report.h"
 
 #include <math.h>

@@ -1,3 +1,6 @@
+/*
+ * The head of the text report: who, when, and the totals of both snapshots.
+ */
 #include "diff/clock.h"
 #include "diff/report_text.h"
 #include "diff/text.h"

@@ -1,3 +1,6 @@
+/*
+ * The foot of the text report: what limits its figures, and what to do about it.
+ */
 #include "diff/report_text.h"
 #include "diff/text.h"
 

@@ -1,3 +1,6 @@
+/*
+ * The tables of the text report. Cells are made first and measured, then printed.
+ */
 #include "diff/report_text.h"
 #include "diff/text.h"
 

@@ -1,3 +1,7 @@
+/*
+ * Loads files, several at a time, and sorts them into series. Unpacking and
+ * checking run in threads; what touches shared tables does not.
+ */
 #include "diff/series.h"
 
 #include "diff/folder.h"

@@ -1,3 +1,6 @@
+/*
+ * Reads sizes; text.c writes them.
+ */
 #include "diff/size.h"
 
 #include <ctype.h>

@@ -1,3 +1,7 @@
+/*
+ * From a profile to a snapshot: identity out of the comments, samples summed by
+ * stack.
+ */
 #include "diff/snapshot.h"
 
 #include <errno.h>

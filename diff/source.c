@@ -1,3 +1,6 @@
+/*
+ * Where frames and symbols meet. The symbolizer itself is in symbolize.c.
+ */
 #include "diff/source.h"
 
 static struct symbol_module *open_module(struct symbolizer *symbolizer,

@@ -1,3 +1,7 @@
+/*
+ * Interns modules, frames and stacks bottom up: what is equal has equal numbers,
+ * and so a stack is compared as a list of numbers.
+ */
 #include "diff/stacks.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/*
+ * The string interner.
+ */
 #include "diff/strings.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/*
+ * Figures and names for people and terminals.
+ */
 #include "diff/text.h"
 
 #include "diff/memory.h"

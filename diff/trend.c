@@ -1,3 +1,6 @@
+/*
+ * Sums each snapshot by row and counts the steps up.
+ */
 #include "diff/trend.h"
 
 #include <stdlib.h>

@@ -1,6 +1,8 @@
+/*
+ * What --help prints: the manual of leakdiff.
+ */
 #include "diff/options.h"
 
-/* At most 80 columns wide; tests/cli holds it against the options. */
 const char usage_text[] =
 "Usage: leakdiff [OPTION]... SNAPSHOT              what is live\n"
 "       leakdiff [OPTION]... OLD NEW               what grew\n"

@@ -1,3 +1,6 @@
+/*
+ * Strict: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+ */
 #include "diff/utf8.h"
 
 size_t utf8_next(const char *text, uint32_t *character)

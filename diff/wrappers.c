@@ -1,3 +1,7 @@
+/*
+ * Reads lists of wrappers and matches against them. The built-in list is
+ * conf/leakdiff-wrappers.conf, included as it is.
+ */
 #include "diff/wrappers.h"
 
 #include "diff/memory.h"

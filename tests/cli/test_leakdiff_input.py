@@ -144,8 +144,9 @@ class Faults(LeakdiffTest):
 
     def test_ids_twice(self):
         for what in ('location', 'function'):
-            self.changed(what + r' \{ id: 2', what + ' { id: 1', what)
-        self.changed(r'location \{ id: 1', 'location { id: 0', 'location')
+            self.changed(what + r' \{ id: 2', what + ' { id: 1', what,
+                         'unique')
+        self.changed(r'location \{ id: 1', 'location { id: 0', 'unique')
 
     def test_string_indices_out_of_range(self):
         for pattern, replacement in (
@@ -170,6 +171,8 @@ class Faults(LeakdiffTest):
         self.good.sample(['g', MAIN], (1, 2**63 - 1), alloc=(0, 0))
         self.refused(gzip.compress(self.good.bytes()), 'inuse_space',
                      'overflow')
+        self.good = Profile().sample(['f', MAIN], (1, -2**63))
+        self.refused(gzip.compress(self.good.bytes()), 'overflow')
 
     def test_differences_that_overflow(self):
         a = self.write('a.pb.gz', Profile().sample(['f', MAIN],
