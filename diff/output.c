@@ -34,11 +34,43 @@ static int is_special(const char *path)
 	return !stat(path, &status) && !S_ISREG(status.st_mode);
 }
 
-int output_open(struct output *output, const char *path, struct error *error)
+static void forget(struct output *output)
+{
+	free(output->target);
+	free(output->temporary);
+	output->target = NULL;
+	output->temporary = NULL;
+}
+
+static int open_temporary(struct output *output, struct error *error)
 {
 	size_t size;
 	int fd;
 
+	/* A link stays one, and what it leads to is replaced. */
+	output->target = realpath(output->path, NULL);
+	if (!output->target)
+		output->target = memory_copy_text(output->path);
+	size = strlen(output->target) + sizeof(TEMPORARY_SUFFIX);
+	output->temporary = memory_resize(NULL, size, 1);
+	snprintf(output->temporary, size, "%s%s", output->target,
+		 TEMPORARY_SUFFIX);
+	fd = mkstemp(output->temporary);
+	if (fd < 0) {
+		error_set(error, "%s: cannot write it: %s", output->path,
+			  strerror(errno));
+		forget(output);
+		return -1;
+	}
+	fchmod(fd, usual_mode(output->target));
+	output->stream = fdopen(fd, "w");
+	if (!output->stream)
+		memory_exhausted();
+	return 0;
+}
+
+int output_open(struct output *output, const char *path, struct error *error)
+{
 	memset(output, 0, sizeof(*output));
 	output->path = path;
 	if (!path) {
@@ -52,20 +84,7 @@ int output_open(struct output *output, const char *path, struct error *error)
 						  "%s: cannot write it: %s",
 						  path, strerror(errno));
 	}
-	size = strlen(path) + sizeof(TEMPORARY_SUFFIX);
-	output->temporary = memory_resize(NULL, size, 1);
-	snprintf(output->temporary, size, "%s%s", path, TEMPORARY_SUFFIX);
-	fd = mkstemp(output->temporary);
-	if (fd < 0) {
-		error_set(error, "%s: cannot write it: %s", path,
-			  strerror(errno));
-		free(output->temporary);
-		output->temporary = NULL;
-		return -1;
-	}
-	fchmod(fd, usual_mode(path));
-	output->stream = fdopen(fd, "w");
-	return 0;
+	return open_temporary(output, error);
 }
 
 int output_close(struct output *output, struct error *error)
@@ -79,14 +98,13 @@ int output_close(struct output *output, struct error *error)
 		reason = errno;
 	}
 	if (!failed && output->temporary &&
-	    rename(output->temporary, output->path)) {
+	    rename(output->temporary, output->target)) {
 		failed = 1;
 		reason = errno;
 	}
 	if (failed && output->temporary)
 		unlink(output->temporary);
-	free(output->temporary);
-	output->temporary = NULL;
+	forget(output);
 	if (!failed)
 		return 0;
 	if (reason == EPIPE)

@@ -12,6 +12,7 @@
 struct output {
 	FILE *stream;
 	const char *path; /* NULL = standard output */
+	char *target;     /* what the temporary replaces; NULL = none */
 	char *temporary;
 };
 

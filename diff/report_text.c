@@ -113,5 +113,6 @@ void report_text(const struct report *report, FILE *out)
 		text_rows(&processes[i].part);
 		text_notes(&processes[i].part);
 	}
+	text_symbol_notes(&processes[count - 1].part);
 	free(processes);
 }

@@ -34,6 +34,9 @@ void text_paths(const struct text_part *part, const struct row *row);
 /* What the reader should know before trusting the figures. */
 void text_notes(const struct text_part *part);
 
+/* The same about symbols, once for all processes. */
+void text_symbol_notes(const struct text_part *part);
+
 enum text_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_RED };
 
 /* Nothing happens without colours. STYLE_PLAIN ends a style. */

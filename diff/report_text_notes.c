@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* RSS that grew by so much more than what is live needs an explanation. */
+/* Resident memory that grew by so much more than what is live needs an explanation. */
 #define RSS_NOTE_MINIMUM (INT64_C(8) << 20)
 /* More names than this only hide the point. */
 #define MODULES_NAMED 4
@@ -91,38 +91,59 @@ static void note_agent(const struct text_part *part, bool *first)
 
 /* ---- memory that is not live ---- */
 
-static int64_t live(const struct snapshot *snapshot)
+/* What a process has in memory that no file stands behind, and why. */
+struct residence {
+	int64_t rss; /* anonymous where that is known */
+	int64_t live, agent;
+};
+
+static bool find_residence(const struct snapshot *snapshot,
+			   struct residence *residence)
 {
-	return snapshot->totals[KIND_HEAP][LA_INUSE_SPACE] +
-	       snapshot->totals[KIND_MMAP][LA_INUSE_SPACE];
+	residence->rss = snapshot->rss_anon_bytes != SNAPSHOT_UNKNOWN ?
+				 snapshot->rss_anon_bytes :
+				 snapshot->rss_bytes;
+	residence->live = snapshot->totals[KIND_HEAP][LA_INUSE_SPACE] +
+			  snapshot->totals[KIND_MMAP][LA_INUSE_SPACE];
+	residence->agent = snapshot->agent_bytes == SNAPSHOT_UNKNOWN ?
+				   0 :
+				   snapshot->agent_bytes;
+	return residence->rss != SNAPSHOT_UNKNOWN;
 }
 
 /*
- * Memory that grew in RSS and is not live is the allocator's, which keeps what
- * was freed, or is invisible to the agent: no leak that rows could show.
+ * Resident memory that is not live is the allocator's, which keeps what was
+ * freed, or is invisible to the agent: no leak that rows could show.
  */
 static void note_rss(const struct text_part *part, bool *first)
 {
 	const struct snapshot *before = part->growth->before;
-	const struct snapshot *after = part->growth->after;
-	char rss[TEXT_NUMBER_SIZE], grown[TEXT_NUMBER_SIZE];
-	int64_t rss_growth, live_growth;
+	struct residence now, old = {0, 0, 0};
+	char rss[TEXT_NUMBER_SIZE], live[TEXT_NUMBER_SIZE];
+	char rest[TEXT_NUMBER_SIZE];
+	int64_t explained;
 
-	if (!before || !part->growth->same_process ||
-	    before->rss_bytes == SNAPSHOT_UNKNOWN ||
-	    after->rss_bytes == SNAPSHOT_UNKNOWN)
+	if (!find_residence(part->growth->after, &now) ||
+	    (before && (!part->growth->same_process ||
+			!find_residence(before, &old))))
 		return;
-	rss_growth = after->rss_bytes - before->rss_bytes;
-	live_growth = live(after) - live(before);
-	if (rss_growth < RSS_NOTE_MINIMUM || live_growth > rss_growth / 2)
+	now.rss -= old.rss;
+	now.live -= old.live;
+	explained = now.live + now.agent - old.agent;
+	if (now.rss - explained < RSS_NOTE_MINIMUM || explained > now.rss / 2)
 		return;
-	text_size(rss, rss_growth, false);
-	text_size(grown, live_growth, true);
+	text_size(rss, now.rss, false);
+	text_size(live, now.live, before);
+	text_size(rest, now.rss - explained, false);
 	start_note(part, first);
 	fprintf(part->out,
-		"RSS grew by %s, live memory by %s: the rest is freed memory "
-		"that the allocator keeps, or memory it maps itself\n",
-		rss, grown);
+		before ? "resident memory grew by %s, live memory by %s: "
+			 "%s of it" :
+			 "of %s resident memory %s are live: %s",
+		rss, live, rest);
+	fputs(" is freed memory that the allocator keeps, or memory that the "
+	      "agent cannot see\n",
+	      part->out);
 }
 
 /* ---- stacks and symbols ---- */
@@ -218,6 +239,12 @@ void text_notes(const struct text_part *part)
 	note_agent(part, &first);
 	note_rss(part, &first);
 	note_truncated(part, &first);
+}
+
+void text_symbol_notes(const struct text_part *part)
+{
+	bool first = true;
+
 	for (size_t i = 0; i < sizeof(symbol_notes) / sizeof(*symbol_notes);
 	     i++)
 		note_modules(part, &symbol_notes[i], &first);

@@ -139,12 +139,13 @@ void snapshot_build(struct snapshot *snapshot, const char *path,
 	snapshot->period = profile->period;
 	snapshot->sequence = comment_number(profile, LA_COMMENT_SEQUENCE);
 	snapshot->rss_bytes = comment_number(profile, LA_COMMENT_RSS);
-	snapshot->swap_bytes = comment_number(profile, LA_COMMENT_SWAP);
+	snapshot->rss_anon_bytes =
+		comment_number(profile, LA_COMMENT_RSS_ANON);
+	snapshot->agent_bytes =
+		comment_number(profile, LA_COMMENT_AGENT_BYTES);
 	snapshot->drops = comment_number(profile, LA_COMMENT_DROPS);
 	snapshot->reason = strings_intern(
 		strings, comment_value(profile, LA_COMMENT_REASON));
-	snapshot->allocator = strings_intern(
-		strings, comment_value(profile, LA_COMMENT_ALLOCATOR));
 	snapshot->tracking = strings_intern(
 		strings, comment_value(profile, LA_COMMENT_TRACKING));
 	memcpy(snapshot->has, profile->has, sizeof(snapshot->has));

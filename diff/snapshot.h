@@ -31,8 +31,10 @@ struct snapshot {
 	int64_t time_ns;  /* 0 if unknown */
 	int64_t sequence; /* within the process */
 	int64_t period;
-	int64_t rss_bytes, swap_bytes, drops;
-	const char *reason, *allocator, *tracking;
+	int64_t rss_bytes, rss_anon_bytes; /* resident memory */
+	int64_t agent_bytes;               /* of it, the agent's own */
+	int64_t drops;                     /* events it could not record */
+	const char *reason, *tracking;
 	bool has[LA_SAMPLE_TYPES];
 	int64_t totals[KINDS][LA_SAMPLE_TYPES];
 	struct snapshot_entry *entries;

@@ -152,15 +152,28 @@ class Text(LeakdiffTest):
             text)
         self.assertEqual(re.findall(r'  f(\d)  ', text), ['2', '1', '3'])
 
+    def resident(self, rss, live, *comments):
+        return Profile(comments=[f'rss_bytes={rss * MEBI}', *comments]) \
+            .sample(['f', MAIN], (1, live * MEBI))
+
     def test_memory_that_the_allocator_keeps(self):
-        sizes = [Profile(comments=[f'rss_bytes={rss}']).sample(
-            ['f', MAIN], (1, live)) for rss, live in
-            ((20 * MEBI, 10 * MEBI), (300 * MEBI, 11 * MEBI))]
-        self.assertRegex(self.output(*self.pair(*sizes)),
-                         r'note: RSS grew by 280\.0 MiB, live memory by '
-                         r'\+1\.0 MiB: .*allocator')
-        sizes[1].sample(['g', MAIN], (1, 250 * MEBI))
-        self.assertNotIn('note: RSS', self.output(*self.pair(*sizes)))
+        text = self.output(*self.pair(self.resident(20, 10),
+                                      self.resident(300, 11)))
+        self.assertIn('note: resident memory grew by 280.0 MiB, live memory '
+                      'by +1.0 MiB: 279.0 MiB of it is freed memory that the '
+                      'allocator keeps', text)
+        text = self.output('new.pb.gz')
+        self.assertIn('note: of 300.0 MiB resident memory 11.0 MiB are live: '
+                      '289.0 MiB is freed memory', text)
+
+    def test_memory_that_is_accounted_for(self):
+        for profile in (self.resident(300, 250),
+                        self.resident(300, 11, f'agent_bytes={250 * MEBI}'),
+                        self.resident(300, 11,
+                                      f'rss_anon_bytes={20 * MEBI}')):
+            text = self.output(*self.pair(self.resident(
+                20, 10, f'rss_anon_bytes={15 * MEBI}'), profile))
+            self.assertNotIn('resident', text)
 
     def test_notes_on_what_limits_the_figures(self):
         text = self.output(*self.pair(
@@ -443,6 +456,15 @@ class Destinations(LeakdiffTest):
         self.output('-o', 'report', *self.files)
         mode = (self.folder / 'report').stat().st_mode
         self.assertEqual(stat.S_IMODE(mode), 0o640)
+
+    def test_a_link_stays_a_link(self):
+        (self.folder / 'reports').mkdir()
+        target = self.folder / 'reports' / 'today'
+        target.write_text('an older report')
+        (self.folder / 'link').symlink_to(target)
+        self.output('-o', 'link', *self.files)
+        self.assertTrue((self.folder / 'link').is_symlink())
+        self.assertIn('grow', target.read_text())
 
     def test_a_snapshot_is_never_replaced(self):
         os.link(self.files[0], self.folder / 'alias')
