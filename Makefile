@@ -197,7 +197,7 @@ TEST_CC = $(CC) $(BASE_CFLAGS) $(DEPENDENCIES) -pthread $(CFLAGS) $(LDFLAGS)
 
 $(BUILD)/tests/unit/agent_%_test: tests/unit/agent_%_test.c $(BUILD)/agent-unit.a
 	@mkdir -p $(@D)
-	$(TEST_CC) -o $@ $< $(BUILD)/agent-unit.a $(AGENT_LIBS) -lcmocka
+	$(TEST_CC) -o $@ $< $(BUILD)/agent-unit.a $(AGENT_LIBS) -lcmocka $(EXTRA_FLAGS)
 
 $(BUILD)/tests/unit/diff_%_test: tests/unit/diff_%_test.c $(BUILD)/diff-unit.a
 	@mkdir -p $(@D)
