@@ -117,7 +117,9 @@ static int read_line(struct reader *reader, char *line, int room)
 	if (c < 0)
 		return -1;
 	reader->line++;
-	while (c == ' ' || c == '\t')
+	/* Editors may begin a file with U+FEFF. */
+	while (c == ' ' || c == '\t' ||
+	       (reader->line == 1 && (c == 0xef || c == 0xbb || c == 0xbf)))
 		c = next_char(reader);
 	for (; c >= 0 && c != '\n'; c = next_char(reader)) {
 		if (length < room - 1)
@@ -128,10 +130,16 @@ static int read_line(struct reader *reader, char *line, int room)
 	return length;
 }
 
-/* Comments, sections and empty lines are inih's to skip. */
-static bool is_entry(const char *line)
+/* Neither empty nor a comment. */
+static bool says_something(const char *line)
 {
-	return *line && !strchr(";#[\r", *line);
+	return *line && !strchr(";#\r", *line);
+}
+
+static bool is_understood(const char *line)
+{
+	return *line == '[' ? strchr(line, ']') != NULL :
+			      strpbrk(line, "=:") != NULL;
 }
 
 /* inih's line reader, as fgets. Lines that it would not take come out empty. */
@@ -143,12 +151,12 @@ static char *next_line(char *line, int room, void *stream)
 	if (length < 0)
 		return NULL;
 	if (length >= room) {
-		if (is_entry(line))
+		if (says_something(line))
 			la_notice("%s:%d: longer than %d characters: ignored; "
 				  "the environment variable has no such limit",
 				  reader->path, reader->line, room - 1);
 		*line = '\0';
-	} else if (is_entry(line) && !strpbrk(line, "=:")) {
+	} else if (says_something(line) && !is_understood(line)) {
 		la_notice("%s:%d: not understood: expected 'key = value'; the "
 			  "line is ignored",
 			  reader->path, reader->line);

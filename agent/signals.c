@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 static int snapshot_signal;
 
@@ -90,6 +91,20 @@ void la_signals_install(const struct la_options *options)
 	errno = host_errno;
 }
 
+/*
+ * Threads block everything for moments, while libc creates a thread say: only
+ * what is so twice is meant.
+ */
+static bool blocked_for_good(void)
+{
+	struct timespec moment = { .tv_nsec = 2000000 };
+
+	if (!la_process_blocks(snapshot_signal))
+		return false;
+	nanosleep(&moment, NULL);
+	return la_process_blocks(snapshot_signal);
+}
+
 enum la_signal_state la_signals_state(void)
 {
 	struct sigaction now;
@@ -98,7 +113,7 @@ enum la_signal_state la_signals_state(void)
 		return LA_SIGNAL_OFF;
 	if (la_real.sigaction(snapshot_signal, NULL, &now) ||
 	    now.sa_handler != ask_for_snapshot ||
-	    la_process_blocks(snapshot_signal))
+	    blocked_for_good())
 		return LA_SIGNAL_TAKEN_BY_HOST;
 	return LA_SIGNAL_OURS;
 }

@@ -15,8 +15,10 @@
 
 #define SECOND UINT64_C(1000000000)
 
+/* A number with one of the units, or `bare` without; at most `most`. */
 static bool parse_scaled(const char *text, const char *const *units,
-			 const uint64_t *scales, uint64_t bare, uint64_t *value)
+			 const uint64_t *scales, uint64_t bare, uint64_t most,
+			 uint64_t *value)
 {
 	char *end;
 	uint64_t scale = bare;
@@ -35,7 +37,12 @@ static bool parse_scaled(const char *text, const char *const *units,
 			return false;
 		scale = *scales;
 	}
-	return !__builtin_mul_overflow(number, scale, value);
+	uint64_t scaled;
+
+	if (__builtin_mul_overflow(number, scale, &scaled) || scaled > most)
+		return false;
+	*value = scaled;
+	return true;
 }
 
 bool la_parse_size(const char *text, void *value)
@@ -43,7 +50,7 @@ bool la_parse_size(const char *text, void *value)
 	static const char *const units[] = { "k", "K", "M", "G", NULL };
 	static const uint64_t scales[] = { 1 << 10, 1 << 10, 1 << 20, 1 << 30 };
 
-	return parse_scaled(text, units, scales, 1, value);
+	return parse_scaled(text, units, scales, 1, UINT64_MAX, value);
 }
 
 bool la_parse_time(const char *text, void *value)
@@ -53,15 +60,14 @@ bool la_parse_time(const char *text, void *value)
 					   3600 * SECOND };
 
 	/* Sums with the clock must not overflow. */
-	return parse_scaled(text, units, scales, SECOND, value) &&
-	       *(uint64_t *)value <= UINT64_MAX / 4;
+	return parse_scaled(text, units, scales, SECOND, UINT64_MAX / 4, value);
 }
 
 bool la_parse_count(const char *text, void *value)
 {
 	static const char *const units[] = { NULL };
 
-	return parse_scaled(text, units, NULL, 1, value);
+	return parse_scaled(text, units, NULL, 1, UINT64_MAX, value);
 }
 
 bool la_parse_depth(const char *text, void *value)

@@ -62,7 +62,12 @@ static void explain_no_page(const struct process *process, int error)
 static int show_one(const struct process *process, int fd,
 		    struct la_control_page *page)
 {
-	(void)fd;
+	char state = process_state(process);
+
+	/* One that is stopped cannot bring it up to date. */
+	if (state != 'T' && state != 't' &&
+	    request(process, fd, LA_VERB_STATUS, page))
+		return 1;
 	show_status(process, page);
 	return 0;
 }
@@ -103,7 +108,7 @@ static const struct verb {
 
 static int act_on_page(const struct verb *verb, const struct process *process)
 {
-	int fd = process_open_page(process, verb->act != show_one);
+	int fd = process_open_page(process, true);
 	int error = fd < 0 ? fd : 0, status = 1;
 	struct la_control_page page;
 
