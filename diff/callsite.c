@@ -86,6 +86,11 @@ static uint32_t first_of(struct resolver *resolver, uint32_t frame)
 	return resolver->first_of[frame];
 }
 
+bool callsite_passes_over(struct resolver *resolver, uint32_t frame)
+{
+	return first_of(resolver, frame) == FIRST_NONE;
+}
+
 struct place callsite_of(struct resolver *resolver, const struct stack *stack)
 {
 	for (uint32_t i = 0; i < stack->depth; i++) {

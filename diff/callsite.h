@@ -27,6 +27,9 @@ struct place {
 /* A stack without frames has place 0, 0. */
 struct place callsite_of(struct resolver *resolver, const struct stack *stack);
 
+/* Is everything in this frame a wrapper? */
+bool callsite_passes_over(struct resolver *resolver, uint32_t frame);
+
 /* The source frames of a frame: source_of with the resolver's parts. */
 const struct source_frame *resolver_source(struct resolver *resolver,
 					   uint32_t frame, uint32_t *count);

@@ -192,14 +192,13 @@ char *paths_frame_text(const struct report *report, uint32_t frame,
 
 static bool is_runtime(const struct report *report, uint32_t frame)
 {
-	const char *module = resolver_module_name(report->resolver, frame);
 	const char *function;
 	uint32_t count;
 
-	if (wrappers_match(&report->resolver->wrappers, NULL, module))
-		return true;
+	if (!callsite_passes_over(report->resolver, frame))
+		return false;
 	function = resolver_source(report->resolver, frame, &count)->function;
-	return function && !strcmp(function, "_start");
+	return !function || strcmp(function, LA_FRAME_TRUNCATED) != 0;
 }
 
 /* What called main or started the thread is the same for everybody. */

@@ -209,6 +209,16 @@ class Grouping(LeakdiffTest):
         text = self.output('--by', 'callsite', '--focus', 'login', self.path)
         self.assertIn('100.0% <- login auth.c:1 <- main', text)
 
+    def test_paths_end_where_the_program_begins(self):
+        path = self.write('thread.pb.gz', Profile(
+            modules=[('/usr/bin/server', 'aa'), ('/lib/libc.so.6', 'bb')])
+            .sample(['f', 'work w.c:1', 'std::thread::_M_run',
+                     ('/lib/libc.so.6', 64)], (1, 10))
+            .sample(['g', 'deep w.c:2', '[truncated]'], (1, 10)))
+        text = self.output(path)
+        self.assertIn('100.0% <- work w.c:1\n', text)
+        self.assertIn('100.0% <- deep w.c:2 <- [truncated]\n', text)
+
     def test_every_stack_of_a_row_is_there(self):
         row = self.json('--focus', 'a.c', '--by', 'file', self.path)['rows'][0]
         self.assertEqual(len(row['stacks']), 4)
