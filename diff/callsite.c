@@ -27,23 +27,24 @@ const char *resolver_module_name(const struct resolver *resolver,
 	return resolver->stacks->modules[module].name;
 }
 
-/* An unknown caller is nobody's callsite. */
-static bool is_passed_over(struct resolver *resolver, const char *function,
-			   const char *module)
+bool callsite_passes_over(const struct resolver *resolver, uint32_t frame,
+			  const struct source_frame *source)
 {
+	const char *module = resolver_module_name(resolver, frame);
 	char small[512];
 	char *simple = small;
 	bool result;
 	size_t size;
 
-	if (!function)
+	if (!source->function)
 		return wrappers_match(&resolver->wrappers, NULL, module);
-	if (!strcmp(function, LA_FRAME_TRUNCATED))
+	/* An unknown caller is nobody's callsite. */
+	if (!strcmp(source->function, LA_FRAME_TRUNCATED))
 		return true;
-	size = strlen(function) + 1;
+	size = strlen(source->function) + 1;
 	if (size > sizeof(small))
 		simple = memory_resize(NULL, size, 1);
-	function_name_simplify(function, simple);
+	function_name_simplify(source->function, simple);
 	result = wrappers_match(&resolver->wrappers, simple, module);
 	if (simple != small)
 		free(simple);
@@ -62,7 +63,7 @@ static uint32_t find_first(struct resolver *resolver, uint32_t frame)
 		return FIRST_NONE;
 	sources = resolver_source(resolver, frame, &count);
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_passed_over(resolver, sources[i].function, module))
+		if (!callsite_passes_over(resolver, frame, &sources[i]))
 			return FIRST_BASE + i;
 	}
 	return FIRST_NONE;
@@ -84,11 +85,6 @@ static uint32_t first_of(struct resolver *resolver, uint32_t frame)
 	if (resolver->first_of[frame] == FIRST_NOT_TRIED)
 		resolver->first_of[frame] = find_first(resolver, frame);
 	return resolver->first_of[frame];
-}
-
-bool callsite_passes_over(struct resolver *resolver, uint32_t frame)
-{
-	return first_of(resolver, frame) == FIRST_NONE;
 }
 
 struct place callsite_of(struct resolver *resolver, const struct stack *stack)

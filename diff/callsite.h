@@ -27,8 +27,9 @@ struct place {
 /* A stack without frames has place 0, 0. */
 struct place callsite_of(struct resolver *resolver, const struct stack *stack);
 
-/* Is everything in this frame a wrapper? */
-bool callsite_passes_over(struct resolver *resolver, uint32_t frame);
+/* Is a source frame, which is in code of this frame, a wrapper? */
+bool callsite_passes_over(const struct resolver *resolver, uint32_t frame,
+			  const struct source_frame *source);
 
 /* The source frames of a frame: source_of with the resolver's parts. */
 const struct source_frame *resolver_source(struct resolver *resolver,

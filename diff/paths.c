@@ -163,8 +163,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-char *paths_frame_text(const struct report *report, uint32_t frame,
-		       const struct source_frame *source)
+static char *frame_text(const struct report *report, uint32_t frame,
+			const struct source_frame *source)
 {
 	const struct stacks *stacks = report->resolver->stacks;
 	const char *module = resolver_module_name(report->resolver, frame);
@@ -190,51 +190,60 @@ char *paths_frame_text(const struct report *report, uint32_t frame,
 	return text;
 }
 
-static bool is_runtime(const struct report *report, uint32_t frame)
-{
-	const char *function;
-	uint32_t count;
+struct step {
+	uint32_t frame;
+	const struct source_frame *source;
+};
 
-	if (!callsite_passes_over(report->resolver, frame))
-		return false;
-	function = resolver_source(report->resolver, frame, &count)->function;
-	return !function || strcmp(function, LA_FRAME_TRUNCATED) != 0;
-}
-
-/* What called main or started the thread is the same for everybody. */
-static uint32_t end_of(const struct report *report, const struct stack *stack,
-		       uint32_t from)
-{
-	uint32_t end = stack->depth;
-
-	while (end > from + 1 && is_runtime(report, stack->frames[end - 1]))
-		end--;
-	return end;
-}
-
-char **paths_frames(const struct report *report, const struct path *path,
-		    size_t *count)
+/* All of the path: its source frames, and which frame each belongs to. */
+static struct step *list_steps(const struct report *report,
+			       const struct path *path, size_t *count)
 {
 	const struct stack *stack = stack_of(report, path);
 	uint32_t skip = path->from.source + !paths_have_callsite(report);
-	uint32_t end = end_of(report, stack, path->from.position);
-	char **texts = NULL;
+	struct step *steps = NULL;
 	size_t capacity = 0;
 
 	*count = 0;
-	for (uint32_t i = path->from.position; i < end; i++) {
+	for (uint32_t i = path->from.position; i < stack->depth; i++) {
 		const struct source_frame *sources;
 		uint32_t source_count;
 
 		sources = resolver_source(report->resolver, stack->frames[i],
 					  &source_count);
 		for (uint32_t j = skip; j < source_count; j++) {
-			texts = memory_extend(texts, *count, &capacity,
-					      sizeof(*texts));
-			texts[(*count)++] = paths_frame_text(
-				report, stack->frames[i], &sources[j]);
+			steps = memory_extend(steps, *count, &capacity,
+					      sizeof(*steps));
+			steps[(*count)++] = (struct step){stack->frames[i],
+							  &sources[j]};
 		}
 		skip = 0;
 	}
+	return steps;
+}
+
+/* What called main, or a thread's first function, is nobody's interest. */
+static bool is_runtime(const struct report *report, const struct step *step)
+{
+	const char *function = step->source->function;
+
+	if (function && !strcmp(function, LA_FRAME_TRUNCATED))
+		return false;
+	return callsite_passes_over(report->resolver, step->frame,
+				    step->source);
+}
+
+char **paths_frames(const struct report *report, const struct path *path,
+		    size_t *count)
+{
+	struct step *steps = list_steps(report, path, count);
+	char **texts;
+
+	while (*count && is_runtime(report, &steps[*count - 1]))
+		(*count)--;
+	texts = memory_alloc(*count, sizeof(*texts));
+	for (size_t i = 0; i < *count; i++)
+		texts[i] = frame_text(report, steps[i].frame, steps[i].source);
+	free(steps);
 	return texts;
 }

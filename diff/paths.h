@@ -24,12 +24,8 @@ struct path *paths_of_row(const struct report *report,
 /* Do they start with the callsite, because the row does not name it? */
 bool paths_have_callsite(const struct report *report);
 
-/* A frame as it is said: "handle server.c:88", caller frees. */
-char *paths_frame_text(const struct report *report, uint32_t frame,
-		       const struct source_frame *source);
-
 /*
- * The texts of a path's frames, from the callsite's caller (or the callsite
+ * A path's frames, "handle server.c:88", from the callsite's caller (or the callsite
  * itself, where the row does not name it) to main or what is nearest to it.
  * The caller frees each and the list.
  */

@@ -212,7 +212,7 @@ class Grouping(LeakdiffTest):
     def test_paths_end_where_the_program_begins(self):
         path = self.write('thread.pb.gz', Profile(
             modules=[('/usr/bin/server', 'aa'), ('/lib/libc.so.6', 'bb')])
-            .sample(['f', 'work w.c:1', 'std::thread::_M_run',
+            .sample(['f', 'work w.c:1 | std::invoke i.h:9', 'std::thread::_M_run',
                      ('/lib/libc.so.6', 64)], (1, 10))
             .sample(['g', 'deep w.c:2', '[truncated]'], (1, 10)))
         text = self.output(path)
