@@ -161,6 +161,14 @@ static bool unchanged(const struct la_state *state,
 	return ends_alike(state, trail);
 }
 
+/* Of frames in code without a file that follow each other, one is shown. */
+static bool is_shown(const struct step *step, const struct step *neighbour)
+{
+	return !step->frame->ours &&
+	       !(step->id == LA_FRAME_ID_JIT && neighbour &&
+		 neighbour->id == LA_FRAME_ID_JIT);
+}
+
 /* Notes where a step reads its caller's registers. */
 static void note_slots(struct step *step)
 {
@@ -177,12 +185,6 @@ static void note_slots(struct step *step)
 				(const uintptr_t *)(cfa + (uintptr_t)(intptr_t)
 								   rule->fp) :
 				NULL;
-}
-
-static bool is_shown(const struct step *step, const struct step *caller)
-{
-	return !step->frame->ours && !(step->id == LA_FRAME_ID_JIT && caller &&
-				       caller->id == LA_FRAME_ID_JIT);
 }
 
 /* Puts the fresh frames on the trail, outermost first, and makes their nodes. */
@@ -231,10 +233,10 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 		       struct la_registers registers, unsigned *fresh)
 {
 	uintptr_t limit = la_stack_limit(state, registers.sp);
-	unsigned most = la_stack_depth() + SPARE_FRAMES;
-	unsigned kept = trail->count;
+	unsigned enough = la_stack_depth() + SPARE_FRAMES;
+	unsigned kept = trail->count, shown = 0;
 
-	for (*fresh = 0; *fresh < most && *fresh < TRAIL_FRAMES; ++*fresh) {
+	for (*fresh = 0; shown < enough && *fresh < TRAIL_FRAMES; ++*fresh) {
 		struct step *step = &trail->fresh[*fresh];
 		enum la_step went;
 
@@ -253,6 +255,7 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 			return 0;
 		}
 		note_slots(step);
+		shown += is_shown(step, *fresh ? step - 1 : NULL);
 		went = la_unwind_step(&step->frame->rule, &registers, limit);
 		if (went == LA_STEP_INTERRUPTED)
 			limit = la_stack_limit(state, registers.sp);
@@ -267,35 +270,51 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 	return 0;
 }
 
+/* Without the trail: for stacks with more hidden frames than it has room for. */
+static uint32_t plain_node(struct la_state *state,
+			   struct la_registers registers)
+{
+	struct la_capture walked =
+		la_stack_walk(state, registers, state->frames, true);
+
+	return la_stack_node(state->frames, walked);
+}
+
+/* The node of what is on the trail; 0 when that does not tell, or no memory. */
+static uint32_t trail_node(struct la_state *state, struct la_trail *trail)
+{
+	const struct step *leaf = &trail->steps[trail->count - 1];
+
+	if (leaf->shown > la_stack_depth())
+		return truncated_node(state, trail, la_stack_depth());
+	if (trail->outcome == TRAIL_CUT)
+		return 0;
+	/* Nothing but the agent's own frames has no node. */
+	return leaf->node ? leaf->node :
+			    find_node(trail, LA_ROOT_NODE,
+				      LA_FRAME_ID_TRUNCATED);
+}
+
 static uint32_t capture(struct la_state *state, struct la_trail *trail,
 			struct la_registers registers)
 {
-	unsigned most = la_stack_depth(), fresh, shown;
 	uint32_t node = LA_ROOT_NODE;
-	bool ok;
+	unsigned fresh;
 
 	trail->count = unwind(state, trail, registers, &fresh);
 	if (trail->count)
 		node = trail->steps[trail->count - 1].node;
 	else if (trail->outcome == TRAIL_LOST)
 		node = find_node(trail, LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
-	ok = extend(trail, fresh, node);
-	if (!ok || !trail->count) {
+	if (!extend(trail, fresh, node) || !trail->count)
 		trail->count = 0;
-		return trail->outcome == TRAIL_LOST ? node : 0;
-	}
-	shown = trail->steps[trail->count - 1].shown;
-	if (shown > most)
-		return truncated_node(state, trail, most);
-	/* Too little is left of what was cut: all of it, then. */
-	if (trail->outcome == TRAIL_CUT) {
-		trail->count = 0;
-		return la_trail_capture(state, registers);
-	}
-	node = trail->steps[trail->count - 1].node;
-	/* Nothing but the agent's own frames. */
-	return node ? node :
-		      find_node(trail, LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+	else
+		node = trail_node(state, trail);
+	if (la_likely(node && trail->count))
+		return node;
+	/* What was left of a stack that was cut is too little, for one. */
+	trail->count = 0;
+	return plain_node(state, registers);
 }
 
 /* Forgets all that depends on what is loaded. */
