@@ -49,19 +49,20 @@ extern void *__libc_stack_end;
 /* Registers without tying the handler to when an object is finalised. */
 extern int __cxa_atexit(void (*handler)(void *), void *argument, void *object);
 
-static void learn_main_stack(void)
+static int learn_main_stack(void)
 {
 	struct la_state *state = la_state_get();
 	struct rlimit limit;
 	uintptr_t size = MAIN_STACK_BYTES;
 
 	if (!state)
-		return;
+		return -ENOMEM;
 	if (!getrlimit(RLIMIT_STACK, &limit) &&
 	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur > size)
 		size = limit.rlim_cur;
 	state->stack_high = (uintptr_t)__libc_stack_end;
 	state->stack_low = state->stack_high - size;
+	return 0;
 }
 
 static void before_fork(void)
@@ -120,9 +121,7 @@ static int begin_tracking(void)
 	la_modules_refresh();
 	la_real_locate();
 	la_stack_set_depth((unsigned)options.depth);
-	learn_main_stack();
-	la_mode = options.start ? LA_MODE_OFF : LA_MODE_ON;
-	return 0;
+	return learn_main_stack();
 }
 
 static const char *variable(char **environment, const char *assignment)
@@ -150,6 +149,8 @@ static void activate(void)
 	/* Registered before the host's handlers, so it runs after them. */
 	__cxa_atexit(at_exit, NULL, NULL);
 	la_signals_install(&options);
+	/* From here on, what is allocated is the host's. */
+	la_mode = options.start ? LA_MODE_OFF : LA_MODE_ON;
 }
 
 static void boot(void)
@@ -192,10 +193,9 @@ static void boot_once(uintptr_t caller)
 {
 	int host_errno = errno;
 
-	if (may_boot(caller)) {
-		begun = true;
+	if (may_boot(caller) &&
+	    !__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL))
 		boot();
-	}
 	errno = host_errno;
 }
 
