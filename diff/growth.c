@@ -1,6 +1,6 @@
 /*
- * The two ends of a series side by side, filtered and summed. Grouping and order
- * are in rows_group.c and rows_rank.c, the steps in between in trend.c.
+ * The two ends of a series side by side, filtered and summed. Grouping and
+ * order are in rows_group.c and rows_rank.c, the steps in between in trend.c.
  */
 #include "diff/growth.h"
 

@@ -119,8 +119,10 @@ static int rank_all(struct run *run, struct error *error)
 static int write_report(struct run *run, struct error *error)
 {
 	static void (*const reports[])(const struct report *, FILE *) = {
-		[FORMAT_TEXT] = report_text,	 [FORMAT_JSON] = report_json,
-		[FORMAT_CSV] = report_csv,	 [FORMAT_FOLDED] = report_folded,
+		[FORMAT_TEXT] = report_text,
+		[FORMAT_JSON] = report_json,
+		[FORMAT_CSV] = report_csv,
+		[FORMAT_FOLDED] = report_folded,
 		[FORMAT_PPROF] = report_pprof,
 	};
 	struct report report = {

@@ -234,8 +234,8 @@ static int bad_option(int option, char **argv, struct error *error)
 				 name);
 	if (is_long && strchr(name, '='))
 		return error_set(error,
-				 "bad option %s: unknown, or it takes no value; "
-				 "see leakdiff --help",
+				 "bad option %s: unknown, or it takes no "
+				 "value; see leakdiff --help",
 				 name);
 	return error_set(error, "unknown option %s; see leakdiff --help", name);
 }

@@ -1,6 +1,6 @@
 /*
- * A path is what a stack has outside of its callsite, so that two calls of malloc
- * in one function, say, are one path.
+ * A path is what a stack has outside of its callsite, so that two calls of
+ * malloc in one function, say, are one path.
  */
 #include "diff/paths.h"
 

@@ -25,8 +25,8 @@ struct path *paths_of_row(const struct report *report,
 bool paths_have_callsite(const struct report *report);
 
 /*
- * A path's frames, "handle server.c:88", from the callsite's caller (or the callsite
- * itself, where the row does not name it) to main or what is nearest to it.
+ * A path's frames, "handle server.c:88": from the callsite's caller (or the
+ * callsite itself, where the row does not name it) to main or what is nearest.
  * The caller frees each and the list.
  */
 char **paths_frames(const struct report *report, const struct path *path,

@@ -57,7 +57,8 @@ static void arena_keep_for_protobuf(void *arena, void *block)
 static int too_large(struct loader *loader)
 {
 	return error_set(loader->error,
-			 "%s: needs more than %zu GiB of memory: not a snapshot",
+			 "%s: needs more than %zu GiB of memory: not a "
+			 "snapshot",
 			 loader->name, PROFILE_MEMORY_LIMIT >> 30);
 }
 
@@ -452,7 +453,7 @@ static int load_message(struct loader *loader)
 		return -1;
 	if (message->time_nanos < 0)
 		return error_set(loader->error,
-				 "%s: damaged profile: it was taken before 1970",
+				 "%s: damaged profile: taken before 1970",
 				 loader->name);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The foot of the text report: what limits its figures, and what to do about it.
+ * The foot of the text report: what limits its figures, and what to do.
  */
 #include "diff/report_text.h"
 #include "diff/text.h"
@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Resident memory that grew by so much more than what is live needs an explanation. */
+/* So much resident memory that is not live needs an explanation. */
 #define RSS_NOTE_MINIMUM (INT64_C(8) << 20)
 /* More names than this only hide the point. */
 #define MODULES_NAMED 4
@@ -57,8 +57,8 @@ static void note_periods(const struct text_part *part, bool *first)
 	if (before && before->period != after->period) {
 		start_note(part, first);
 		fprintf(part->out,
-			"the snapshots were sampled differently (period %" PRId64
-			" and %" PRId64 ")\n",
+			"the snapshots were sampled differently (period "
+			"%" PRId64 " and %" PRId64 ")\n",
 			before->period, after->period);
 	} else if (after->period > 1) {
 		start_note(part, first);

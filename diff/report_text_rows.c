@@ -1,5 +1,5 @@
 /*
- * The tables of the text report. Cells are made first and measured, then printed.
+ * The tables of the text report. Cells are made first, measured, then printed.
  */
 #include "diff/report_text.h"
 #include "diff/text.h"
@@ -44,10 +44,9 @@ static void fill_cells(const struct table *table, const struct row *row,
 	const struct values *values = &row->values;
 	int64_t change = growth_of(values, table->sample);
 	bool pair = growth->before;
-	enum la_sample_type live = text_is_bytes(table->sample) ? LA_INUSE_SPACE :
-							     LA_INUSE_OBJECTS;
-	enum la_sample_type other =
-		text_is_bytes(table->sample) ? LA_INUSE_OBJECTS : LA_INUSE_SPACE;
+	bool bytes = text_is_bytes(table->sample);
+	enum la_sample_type live = bytes ? LA_INUSE_SPACE : LA_INUSE_OBJECTS;
+	enum la_sample_type other = bytes ? LA_INUSE_OBJECTS : LA_INUSE_SPACE;
 
 	text_amount(cells[COLUMN_GROWTH], change, table->sample, pair);
 	if (change > 0 && table->grown > 0)
@@ -61,7 +60,7 @@ static void fill_cells(const struct table *table, const struct row *row,
 			   other, pair);
 	if (growth->seconds > 0)
 		text_rate(cells[COLUMN_RATE], report_rate(growth, change),
-			  text_is_bytes(table->sample));
+			  bytes);
 	if (growth->steps > 1)
 		snprintf(cells[COLUMN_STEPS], TEXT_NUMBER_SIZE,
 			 "%" PRIu32 "/%" PRIu32, row->grown_steps,
@@ -79,8 +78,8 @@ static void set_titles(struct table *table)
 					      "live";
 	table->titles[COLUMN_SHARE] = "share";
 	table->titles[COLUMN_LIVE] = "live";
-	table->titles[COLUMN_OBJECTS] = text_is_bytes(table->sample) ? "objects" :
-								  "bytes";
+	table->titles[COLUMN_OBJECTS] =
+		text_is_bytes(table->sample) ? "objects" : "bytes";
 	table->titles[COLUMN_RATE] = "rate";
 	table->titles[COLUMN_STEPS] = "steps";
 }

@@ -1,6 +1,6 @@
 /*
- * Interns modules, frames and stacks bottom up: what is equal has equal numbers,
- * and so a stack is compared as a list of numbers.
+ * Interns modules, frames and stacks bottom up: what is equal has equal
+ * numbers, and so a stack is compared as a list of numbers.
  */
 #include "diff/stacks.h"
 
