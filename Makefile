@@ -199,6 +199,11 @@ $(BUILD)/tests/unit/agent_%_test: tests/unit/agent_%_test.c $(BUILD)/agent-unit.
 	@mkdir -p $(@D)
 	$(TEST_CC) -o $@ $< $(BUILD)/agent-unit.a $(AGENT_LIBS) -lcmocka $(EXTRA_FLAGS)
 
+# They load these.
+$(BUILD)/tests/unit/agent_stack_test: | $(BUILD)/tests/programs/libcallers.so
+$(BUILD)/tests/unit/agent_frames_test: | $(addprefix $(BUILD)/tests/programs/, \
+	libplugin_one.so libplugin_two.so)
+
 $(BUILD)/tests/unit/diff_%_test: tests/unit/diff_%_test.c $(BUILD)/diff-unit.a
 	@mkdir -p $(@D)
 	$(TEST_CC) -o $@ $< $(BUILD)/diff-unit.a $(DIFF_LIBS) -lcmocka
