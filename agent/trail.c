@@ -27,15 +27,22 @@ struct step {
 	struct la_registers registers; /* that the frame began with */
 	const struct la_frame *frame;
 	uint32_t id;
+	uint32_t node; /* of the stack up to this frame, 0 = not made */
+	/* Each of the stack from the trail's end up to and with this frame. */
+	uint16_t shown;   /* frames that have a place in it */
+	uint16_t words;   /* of trail->words */
+	uint16_t special; /* frames that words do not describe */
 	/*
-	 * For plain rules: where the caller's pc and fp were read. What they
-	 * held are the next step's. A register that was not read from memory
-	 * is read from its own place here.
+	 * Whether the frame pointer that this frame began with decides where
+	 * unwinding goes: most code uses that register for anything.
 	 */
-	const uintptr_t *return_slot, *fp_slot;
-	uint32_t node;  /* of the stack up to this frame, 0 = not made */
-	uint16_t shown; /* frames of it from the trail's end to this one */
-	bool plain;
+	bool needs_fp;
+};
+
+/* A word of the stack that unwinding read, and what it held. */
+struct word {
+	const uintptr_t *address;
+	uintptr_t value;
 };
 
 enum outcome {
@@ -50,6 +57,7 @@ struct la_trail {
 	enum outcome outcome;
 	unsigned count;
 	struct step steps[TRAIL_FRAMES]; /* the outermost first */
+	struct word words[2 * TRAIL_FRAMES];
 	struct step fresh[TRAIL_FRAMES]; /* while unwinding: the leaf first */
 	struct {
 		uintptr_t address;
@@ -104,15 +112,17 @@ static uint32_t find_node(struct la_trail *trail, uint32_t caller,
 	return trail->node_memo[slot].node;
 }
 
-static bool same_registers(const struct la_registers *a,
-			   const struct la_registers *b)
+/* Whether unwinding from these registers goes the way of a step. */
+static bool same_way(const struct step *step,
+		     const struct la_registers *registers)
 {
-	return a->pc == b->pc && a->sp == b->sp && a->fp == b->fp;
+	return step->registers.pc == registers->pc &&
+	       step->registers.sp == registers->sp &&
+	       (!step->needs_fp || step->registers.fp == registers->fp);
 }
 
 /* Steps once more out of a frame that is in the trail, and compares. */
-static bool steps_alike(const struct la_state *state, const struct step *step,
-			const struct la_registers *caller)
+static bool steps_alike(const struct la_state *state, const struct step *step)
 {
 	struct la_registers registers = step->registers;
 	enum la_step went =
@@ -120,45 +130,94 @@ static bool steps_alike(const struct la_state *state, const struct step *step,
 			       la_stack_limit(state, registers.sp));
 
 	return (went == LA_STEP_CALLER || went == LA_STEP_INTERRUPTED) &&
-	       same_registers(&registers, caller);
+	       same_way(step - 1, &registers);
 }
 
 /* Whether the trail still comes to its end as it did. */
 static bool ends_alike(const struct la_state *state,
 		       const struct la_trail *trail)
 {
-	struct la_registers registers = trail->steps[0].registers;
+	const struct step *last = &trail->steps[0];
+	struct la_registers registers = last->registers;
 	enum la_step went;
 
-	if (trail->outcome == TRAIL_CUT)
+	if (trail->outcome == TRAIL_CUT ||
+	    last->frame->rule.kind == LA_RULE_END)
 		return true;
-	went = la_unwind_step(&trail->steps[0].frame->rule, &registers,
+	went = la_unwind_step(&last->frame->rule, &registers,
 			      la_stack_limit(state, registers.sp));
 	return went == (trail->outcome == TRAIL_WHOLE ? LA_STEP_END :
 							LA_STEP_LOST);
 }
 
+static bool words_hold(const struct word *from, const struct word *to)
+{
+	while (to-- > from)
+		if (la_unlikely(*to->address != to->value))
+			return false;
+	return true;
+}
+
 /*
- * Whether the stack from a frame of the trail outwards is what it was. In this
- * order, each word is where unwinding would read it now.
+ * Whether the stack from a frame of the trail outwards is what it was. From the
+ * leaf outwards, each word is where unwinding would read it now.
  */
 static bool unchanged(const struct la_state *state,
 		      const struct la_trail *trail, unsigned from)
 {
-	for (unsigned i = from; i > 0; i--) {
-		const struct step *step = &trail->steps[i];
-		const struct la_registers *caller =
-			&trail->steps[i - 1].registers;
+	const struct step *step = &trail->steps[from];
 
-		if (la_unlikely(!step->plain)) {
-			if (!steps_alike(state, step, caller))
-				return false;
-		} else if (*step->return_slot - 1 != caller->pc ||
-			   *step->fp_slot != caller->fp) {
+	if (la_likely(!step->special))
+		return words_hold(trail->words, trail->words + step->words) &&
+		       ends_alike(state, trail);
+	for (; step > trail->steps; step--) {
+		const struct step *caller = step - 1;
+
+		if (step->special != caller->special ?
+			    !steps_alike(state, step) :
+			    !words_hold(trail->words + caller->words,
+					trail->words + step->words))
 			return false;
-		}
 	}
 	return ends_alike(state, trail);
+}
+
+/*
+ * Completes a step that was put on the trail: the words that its caller's
+ * registers were read from, as far as they matter.
+ */
+static void describe(struct la_trail *trail, struct step *step,
+		     const struct step *caller)
+{
+	const struct la_rule *rule = &step->frame->rule;
+	bool plain = rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP;
+	bool caller_needs_fp = caller && caller->needs_fp;
+	uintptr_t base = rule->kind == LA_RULE_SP ? step->registers.sp :
+						    step->registers.fp;
+	uintptr_t cfa = base + (uintptr_t)(intptr_t)rule->cfa;
+	unsigned words = caller ? caller->words : 0;
+
+	step->special = caller ? caller->special : 0;
+	step->needs_fp = rule->kind != LA_RULE_SP || (!caller && !plain) ||
+			 (rule->fp_rule == LA_FP_SAME && caller_needs_fp);
+	if (!plain)
+		step->special++;
+	/* The outermost frame has no caller to have read: see ends_alike. */
+	if (plain && caller) {
+		if (rule->fp_rule == LA_FP_SAVED && caller_needs_fp)
+			trail->words[words++] = (struct word){
+				(const uintptr_t *)(cfa +
+						    (uintptr_t)(intptr_t)
+							    rule->fp),
+				caller->registers.fp,
+			};
+		trail->words[words++] = (struct word){
+			(const uintptr_t *)(cfa +
+					    LA_ARCH_RETURN_ADDRESS_OFFSET),
+			caller->registers.pc + 1,
+		};
+	}
+	step->words = (uint16_t)words;
 }
 
 /* Of frames in code without a file that follow each other, one is shown. */
@@ -167,24 +226,6 @@ static bool is_shown(const struct step *step, const struct step *neighbour)
 	return !step->frame->ours &&
 	       !(step->id == LA_FRAME_ID_JIT && neighbour &&
 		 neighbour->id == LA_FRAME_ID_JIT);
-}
-
-/* Notes where a step reads its caller's registers. */
-static void note_slots(struct step *step)
-{
-	const struct la_rule *rule = &step->frame->rule;
-	uintptr_t base = rule->kind == LA_RULE_SP ? step->registers.sp :
-						    step->registers.fp;
-	uintptr_t cfa = base + (uintptr_t)(intptr_t)rule->cfa;
-
-	step->plain = (rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP) &&
-		      rule->fp_rule != LA_FP_LOST;
-	step->return_slot =
-		(const uintptr_t *)(cfa + LA_ARCH_RETURN_ADDRESS_OFFSET);
-	step->fp_slot = rule->fp_rule == LA_FP_SAVED ?
-				(const uintptr_t *)(cfa + (uintptr_t)(intptr_t)
-								   rule->fp) :
-				NULL;
 }
 
 /* Puts the fresh frames on the trail, outermost first, and makes their nodes. */
@@ -199,8 +240,7 @@ static bool extend(struct la_trail *trail, unsigned fresh, uint32_t node)
 		bool shown;
 
 		*step = trail->fresh[fresh];
-		if (!step->fp_slot)
-			step->fp_slot = &step->registers.fp;
+		describe(trail, step, caller);
 		shown = is_shown(step, caller);
 		step->shown = (uint16_t)((caller ? caller->shown : 0) + shown);
 		/* The nodes of a stack that was cut lead nowhere. */
@@ -243,9 +283,7 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 		while (kept && trail->steps[kept - 1].registers.sp <
 				       registers.sp)
 			kept--;
-		if (kept &&
-		    same_registers(&trail->steps[kept - 1].registers,
-				   &registers) &&
+		if (kept && same_way(&trail->steps[kept - 1], &registers) &&
 		    *fresh + kept <= TRAIL_FRAMES &&
 		    unchanged(state, trail, kept - 1))
 			return kept;
@@ -254,7 +292,6 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 			trail->outcome = TRAIL_LOST;
 			return 0;
 		}
-		note_slots(step);
 		shown += is_shown(step, *fresh ? step - 1 : NULL);
 		went = la_unwind_step(&step->frame->rule, &registers, limit);
 		if (went == LA_STEP_INTERRUPTED)
