@@ -88,6 +88,9 @@ int main(int argc, char **argv)
 	heap_foreign = argc == 4;
 	random.state = seed * 1000 + 999;
 	heap_init();
+	/* Where there is an agent, it has these even if libc has not. */
+	MUST(!leakagent_snapshot ||
+	     (heap_free_sized && heap_free_aligned_sized));
 	map_init();
 	thread_init();
 	pthread_barrier_init(&round_starts, NULL, WORKERS + 1);

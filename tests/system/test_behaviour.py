@@ -154,6 +154,11 @@ class Processes(Host):
         self.run_both([program('small_stacks')])
         self.assertEqual(self.live('keep', self.only_snapshot()), (12, 1200))
 
+    def test_an_operator_new_of_its_own(self):
+        self.run_both([program('own_new')])
+        values = self.only_snapshot().through('make_objects')
+        self.assertEqual(values, (100, 64000, 60, 38400))
+
     def test_before_and_after_main(self):
         self.run_both([program('early_and_late')])
         snapshot = self.only_snapshot()

@@ -68,7 +68,8 @@ class Demo(HostTest):
     def test_walk_through(self):
         done = subprocess.run(
             [ROOT / 'scripts' / 'demo'], capture_output=True, text=True,
-            env=dict(os.environ, BUILD=os.path.relpath(BUILD, ROOT)))
+            env=dict(os.environ, BUILD=os.path.relpath(BUILD, ROOT),
+                     DEMO_FOLDER=str(self.directory / 'demo')))
         self.assertEqual((done.returncode, done.stderr), (0, ''))
         first, exactly, cleared, allocated = re.findall(
             r'(?ms)^\$ \S*leakdiff .*?(?=^$\n^[#$])', done.stdout)

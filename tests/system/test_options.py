@@ -48,6 +48,20 @@ class File(HostTest):
                 self.assertFine(self.run_with(f'exit = {word}\n'))
                 self.assertEqual(len(files(self.snapshots)), written)
 
+    def test_units_and_names(self):
+        for key, values in (
+                ('interval', ('0', '7', '250ms', '30s', '5m', '2h')),
+                ('growth', ('0', '4096', '512k', '64M', '2G')),
+                ('dir_limit', ('10M', '1G')), ('depth', ('1', '256')),
+                ('signal', ('off', '12', 'USR2', 'SIGUSR2', 'RTMIN+3')),
+                ('exit', ('on', 'off', 'always')), ('start', ('0', '1ms')),
+                ('keep', ('2', '1000')), ('only', ('puppet', 'a, puppet'))):
+            for value in values:
+                with self.subTest(key=key, value=value):
+                    self.assertFine(self.run_with(
+                        f'[leakagent]\n# a comment\n{key} = {value}\n',
+                        **{key: None}))
+
     def assertComplains(self, done, *words):
         """One line, and the host runs on with the default."""
         self.assertEqual((done.status, done.stdout), (0, 'done alloc 5\n'))
