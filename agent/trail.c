@@ -182,6 +182,12 @@ static bool unchanged(const struct la_state *state,
 	return ends_alike(state, trail);
 }
 
+static bool uses_fp(const struct la_rule *rule)
+{
+	return rule->kind == LA_RULE_FP || rule->kind == LA_RULE_FP_SLOT ||
+	       rule->kind == LA_RULE_GUESS;
+}
+
 /*
  * Completes a step that was put on the trail: the words that its caller's
  * registers were read from, as far as they matter.
@@ -197,12 +203,10 @@ static void describe(struct la_trail *trail, struct step *step,
 	uintptr_t cfa = base + (uintptr_t)(intptr_t)rule->cfa;
 	unsigned words = caller ? caller->words : 0;
 
-	step->special = caller ? caller->special : 0;
-	step->needs_fp = rule->kind != LA_RULE_SP || (!caller && !plain) ||
+	step->needs_fp = uses_fp(rule) ||
 			 (rule->fp_rule == LA_FP_SAME && caller_needs_fp);
-	if (!plain)
-		step->special++;
 	/* The outermost frame has no caller to have read: see ends_alike. */
+	step->special = caller ? caller->special + !plain : 0;
 	if (plain && caller) {
 		if (rule->fp_rule == LA_FP_SAVED && caller_needs_fp)
 			trail->words[words++] = (struct word){
