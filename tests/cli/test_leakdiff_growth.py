@@ -90,15 +90,25 @@ class Figures(LeakdiffTest):
         self.assertEqual(report['total']['thread']['growth_objects'], 3)
         self.assertEqual(report['total']['mmap']['growth_bytes'], 4096)
 
+    def test_one_stack_in_two_kinds(self):
+        rows = self.json(self.write('one.pb.gz', Profile()
+                                    .sample(['f', MAIN], (1, 10))
+                                    .sample(['f', MAIN], (1, 4096),
+                                            kind='mmap')))['rows']
+        self.assertEqual([(row['kind'], row['after_bytes']) for row in rows],
+                         [('heap', 10), ('mmap', 4096)])
+
     def test_a_kind_nobody_knows_counts_as_heap(self):
         row, = self.json(self.write('one.pb.gz', Profile().sample(
             ['f', MAIN], (1, 10), kind=None)))['rows']
         self.assertEqual(row['kind'], 'heap')
 
     def test_rate_needs_one_process_and_time_between(self):
-        a, b = Profile(pid=1), Profile(pid=2).sample(['f', MAIN], (1, 10))
-        row, = self.json(*self.pair(a, b))['rows']
-        self.assertIsNone(row['rate_bytes_per_second'])
+        for other in ({'pid': 2}, {'host': 'web2'},
+                      {'start': '2026-01-01T11:30:00.000Z'}):
+            a, b = Profile(), Profile(**other).sample(['f', MAIN], (1, 10))
+            row, = self.json(*self.pair(a, b))['rows']
+            self.assertIsNone(row['rate_bytes_per_second'], other)
         a, b = Profile(), Profile().sample(['f', MAIN], (1, 10))
         row, = self.json(self.write('a.pb.gz', a),
                          self.write('b.pb.gz', b))['rows']
@@ -340,6 +350,8 @@ class Series(LeakdiffTest):
         (self.folder / '.hidden.pb.gz').write_text('a temporary')
         (self.folder / 'server.log').write_text('listening')
         (self.folder / 'deeper').mkdir()
+        # the agent thins its snapshots out: one may vanish after listing
+        (self.folder / 'gone.pb.gz').symlink_to('nowhere')
         row, = self.json(self.folder)['rows']
         self.assertEqual(row['growth_bytes'], 50)
 

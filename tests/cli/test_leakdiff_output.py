@@ -254,6 +254,12 @@ class Terminal(LeakdiffTest):
         self.assertIn('a_rather_long_name_of_a_function_' * 3 +
                       '  some/folder/file.c:1', text)
 
+    def test_a_file_is_no_terminal(self):
+        self.on_terminal(80, '-o', 'report', *self.files())
+        text = (self.folder / 'report').read_text()
+        self.assertNotIn('\033', text)
+        self.assertIn('a_rather_long_name_of_a_function_' * 3, text)
+
     def test_a_profile_is_not_for_terminals(self):
         status, text = self.on_terminal(80, '--format', 'pprof',
                                         *self.files())
@@ -428,6 +434,13 @@ class Pprof(LeakdiffTest):
                           for row in report['rows']],
                          [('grow', 4 * MEBI), ('shrink', -4000),
                           ('thread_start', 0)])
+
+    def test_each_stack_once_even_with_cum(self):
+        files = self.pair(old(), new())
+        texts = [decode(self.write_difference(*options, *files).read_bytes())
+                 .decode() for options in ((), ('--cum',))]
+        self.assertEqual(texts[0].count('sample {'), 5)
+        self.assertEqual(texts[1].count('sample {'), 5)
 
     def test_the_sample_becomes_the_default(self):
         target = self.write_difference('--sample', 'alloc_objects',

@@ -104,6 +104,11 @@ class Callsites(LeakdiffTest):
         self.assertEqual(self.callsite('xcalloc', 'guilty', MAIN,
                                        arguments=arguments), 'guilty')
 
+    def test_a_name_taken_back_counts_in_a_listed_module(self):
+        arguments = self.list('module:server\n!kept\n')
+        self.assertEqual(self.callsite('f', 'kept', 'g', arguments=arguments),
+                         'kept')
+
     def test_the_users_list_is_read_without_asking(self):
         folder = self.folder / '.config' / 'leakdiff'
         folder.mkdir(parents=True)
@@ -159,6 +164,14 @@ class Grouping(LeakdiffTest):
             ('get', 'a.c', 20, 'server'): 800,
             ('put', 'a.c', 11, 'server'): 400,
             ('put', 'a.c', 10, 'server'): 300})
+
+    def test_a_line_is_one_callsite_whatever_its_addresses(self):
+        row, = self.json(self.write('line.pb.gz', Profile()
+                                    .sample(['xmalloc x.h:1 | put a.c:1'],
+                                            (1, 10))
+                                    .sample(['xcalloc x.h:2 | put a.c:1'],
+                                            (1, 20))))['rows']
+        self.assertEqual((row['after_bytes'], len(row['stacks'])), (30, 2))
 
     def test_function(self):
         self.assertEqual(self.rows('function'), {
