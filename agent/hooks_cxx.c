@@ -92,6 +92,8 @@ static void *search(enum operator_name name, uintptr_t caller)
 			dlclose(handle);
 		}
 	}
+	/* What was not found is not the host's error. */
+	dlerror();
 	return found;
 }
 

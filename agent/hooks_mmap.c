@@ -8,7 +8,6 @@
 
 #include "agent/hook.h"
 
-#include <errno.h>
 #include <stdarg.h>
 
 #define PAGE ((size_t)4096)
@@ -143,12 +142,8 @@ LA_EXPORT void *mremap(void *old, size_t old_length, size_t length, int flags,
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		fixed = va_arg(more, void *);
 	va_end(more);
-	if (!la_real_ready()) {
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
 	if (!state || !valid(old, length) ||
 	    ((flags & MREMAP_FIXED) && !valid(fixed, length)))
-		return la_real.mremap(old, old_length, length, flags, fixed);
+		return la_plain_mremap(old, old_length, length, flags, fixed);
 	return remap(state, old, old_length, length, flags, fixed);
 }

@@ -41,14 +41,21 @@ static bool search(void)
 	LA_REAL_OPTIONAL(LA_FIND)
 #undef LA_FIND
 #undef LA_FIND_REQUIRED
+	/* What was not found is not the host's error. */
+	dlerror();
 	return complete;
+}
+
+static bool known(void)
+{
+	return la_likely(__atomic_load_n(&progress, __ATOMIC_ACQUIRE) == READY);
 }
 
 bool la_real_ready(void)
 {
 	int unknown = UNKNOWN;
 
-	if (la_likely(__atomic_load_n(&progress, __ATOMIC_ACQUIRE) == READY))
+	if (known())
 		return true;
 	if (!__atomic_compare_exchange_n((int *)&progress, &unknown, SEARCHING,
 					 false, __ATOMIC_ACQ_REL,
@@ -143,10 +150,14 @@ static long with_errno(long result)
 	return -1;
 }
 
+/*
+ * Mappings do not begin the search: it allocates, and an allocator that comes
+ * before us may be mapping its first memory, with its locks held.
+ */
 void *la_plain_mmap(void *address, size_t length, int protection, int flags,
 		    int fd, off_t offset)
 {
-	if (la_real_ready())
+	if (known())
 		return la_real.mmap(address, length, protection, flags, fd,
 				    offset);
 	return (void *)with_errno(la_sys_mmap(address, length, protection,
@@ -155,9 +166,18 @@ void *la_plain_mmap(void *address, size_t length, int protection, int flags,
 
 int la_plain_munmap(void *address, size_t length)
 {
-	if (la_real_ready())
+	if (known())
 		return la_real.munmap(address, length);
 	return (int)with_errno(la_sys_munmap(address, length));
+}
+
+void *la_plain_mremap(void *old, size_t old_length, size_t length, int flags,
+		      void *fixed)
+{
+	if (known())
+		return la_real.mremap(old, old_length, length, flags, fixed);
+	return (void *)with_errno(
+		la_sys_mremap(old, old_length, length, flags, fixed));
 }
 
 static struct la_range locate(const void *symbol, const char **path)

@@ -90,6 +90,8 @@ void la_plain_free(void *block);
 void *la_plain_mmap(void *address, size_t length, int protection, int flags,
 		    int fd, off_t offset);
 int la_plain_munmap(void *address, size_t length);
+void *la_plain_mremap(void *old, size_t old_length, size_t length, int flags,
+		      void *fixed);
 
 /*
  * The bootstrap arena: blocks that were handed out before the next allocator

@@ -150,12 +150,28 @@ static bool ends_alike(const struct la_state *state,
 							LA_STEP_LOST);
 }
 
+/* From `to` down to `from`, which is from the leaf outwards. */
 static bool words_hold(const struct word *from, const struct word *to)
 {
 	while (to-- > from)
 		if (la_unlikely(*to->address != to->value))
 			return false;
 	return true;
+}
+
+/*
+ * The same, several at a time, and so also words behind one that has changed:
+ * only where the whole stack is known to be readable.
+ */
+static bool words_hold_together(const struct word *from, const struct word *to)
+{
+	for (; to - from >= 4; to -= 4)
+		if (la_unlikely((*to[-1].address ^ to[-1].value) |
+				(*to[-2].address ^ to[-2].value) |
+				(*to[-3].address ^ to[-3].value) |
+				(*to[-4].address ^ to[-4].value)))
+			return false;
+	return words_hold(from, to);
 }
 
 /*
@@ -167,8 +183,10 @@ static bool unchanged(const struct la_state *state,
 {
 	const struct step *step = &trail->steps[from];
 
-	if (la_likely(!step->special))
-		return words_hold(trail->words, trail->words + step->words) &&
+	if (la_likely(!step->special &&
+		      la_stack_limit(state, step->registers.sp)))
+		return words_hold_together(trail->words,
+					   trail->words + step->words) &&
 		       ends_alike(state, trail);
 	for (; step > trail->steps; step--) {
 		const struct step *caller = step - 1;
