@@ -36,14 +36,14 @@ def program(name):
     return str(PROGRAMS / name)
 
 
-def environment(directory=None, preload_after=(), extra=None, agent=AGENT,
-                **options):
+def environment(directory=None, preload_after=(), preload_before=(),
+                extra=None, agent=AGENT, **options):
     """For a host: with the agent writing into directory, or without it."""
     result = {key: value for key, value in os.environ.items()
               if not key.startswith('LEAKAGENT_') and key != 'LD_PRELOAD'}
-    preload = list(preload_after)
+    preload = [*preload_before, *preload_after]
     if directory is not None:
-        preload.insert(0, str(agent))
+        preload.insert(len(preload_before), agent)
         settings = {'conf': ROOT / 'conf' / 'leakagent.ini', 'dir': directory,
                     'interval': 0, **options}
         result.update({f'LEAKAGENT_{key.upper()}': str(value)

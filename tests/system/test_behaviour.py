@@ -159,6 +159,20 @@ class Processes(Host):
         values = self.only_snapshot().through('make_objects')
         self.assertEqual(values, (100, 64000, 60, 38400))
 
+    def test_an_allocator_before_the_agent(self):
+        """So it is, too, where a program has its allocator linked in: then
+        only mappings and threads are seen, and nothing is harmed."""
+        for allocator in ('libjemalloc.so.2', 'libtcmalloc_minimal.so.4',
+                          'libmimalloc.so.2'):
+            with self.subTest(allocator):
+                self.snapshots = self.folder(allocator)
+                self.run_both([program('puppet')],
+                              stdin='alloc 1000000\nmap 8192\nfree\n',
+                              preload_before=[allocator])
+                self.assertEqual(
+                    self.only_snapshot().through('puppet_map', 'mmap'),
+                    (1, 8192, 1, 8192))
+
     def test_before_and_after_main(self):
         self.run_both([program('early_and_late')])
         snapshot = self.only_snapshot()
