@@ -188,6 +188,8 @@ struct symbol_note {
 };
 
 static const struct symbol_note symbol_notes[] = {
+	{MODULE_SYMBOLS, "no line numbers for",
+	 "install their debug symbols, or set DEBUGINFOD_URLS"},
 	{MODULE_NO_SYMBOLS, "no symbols in",
 	 "install their debug symbols, or name a folder with --symbols"},
 	{MODULE_NOT_FOUND, "not found here:",

@@ -347,6 +347,8 @@ class Symbols(LeakdiffTest):
         subprocess.run(['strip', self.plugin], check=True)
         row, = self.json(snapshot)['rows']
         self.assertIsNone(row['callsite']['line'])
+        self.assertRegex(self.output(snapshot),
+                         r'note: no line numbers for \S+plugin\.so')
         row, = self.json('--symbols', 'unrelated', '--symbols', debug,
                          snapshot)['rows']
         self.assertEqual(row['callsite']['line'], 2)

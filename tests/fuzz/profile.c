@@ -1,6 +1,6 @@
 /*
- * Feeds bytes to the loader as if they were a file, and on to the ranking, so
- * that whatever it lets through is also safe to compare.
+ * Feeds bytes to the loader as if they were a file, and what it lets through
+ * on to the ranking and to every report.
  */
 #include "diff/growth.h"
 #include "diff/report.h"
@@ -9,6 +9,55 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check(const struct growth *growth)
+{
+	for (size_t i = 0; i < growth->row_count; i++) {
+		if (growth_of(&growth->rows[i].values, LA_INUSE_SPACE))
+			abort(); /* a snapshot differs from itself */
+	}
+}
+
+static void write_reports(const struct options *options,
+			  const struct series_set *set,
+			  const struct growth *growth,
+			  struct resolver *resolver)
+{
+	static void (*const reports[])(const struct report *, FILE *) = {
+		report_text, report_json, report_csv, report_folded,
+		report_pprof};
+	const struct report report = {
+		.options = options,
+		.set = set,
+		.growths = growth,
+		.resolver = resolver,
+		.width = 80,
+		.colours = true,
+	};
+	static FILE *nowhere;
+
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "w");
+	for (size_t i = 0; i < sizeof(reports) / sizeof(*reports); i++)
+		reports[i](&report, nowhere);
+}
+
+static void report_on(struct snapshot *snapshot, size_t count,
+		      const struct options *options, struct resolver *resolver)
+{
+	struct snapshot *ends[2] = {snapshot, snapshot};
+	struct series series = {ends, count};
+	const struct series_set set = {snapshot, 1, &series, 1, false};
+	struct growth growth;
+	struct error error;
+
+	if (growth_rank(&growth, &series, &options->growth, resolver, &error))
+		return;
+	if (count > 1)
+		check(&growth);
+	write_reports(options, &set, &growth, resolver);
+	growth_free(&growth);
+}
+
 static void compare(const struct profile *profile)
 {
 	const struct symbolizer_options no_symbols = {
@@ -16,27 +65,21 @@ static void compare(const struct profile *profile)
 	};
 	struct stacks stacks = {0};
 	struct focus focus = {0};
-	struct snapshot snapshot;
-	struct snapshot *ends[2] = {&snapshot, &snapshot};
-	const struct series series = {ends, 2};
-	const struct growth_options options = {
-		.sample = LA_INUSE_SPACE,
-		.kinds = {true, true, true},
-		.focus = &focus,
+	const struct options options = {
+		.growth = {.sample = LA_INUSE_SPACE,
+			   .kinds = {true, true, true},
+			   .focus = &focus},
+		.top = 3,
 	};
 	struct resolver resolver = {.stacks = &stacks};
-	struct growth growth;
+	struct snapshot snapshot;
 	struct error error;
 
+	wrappers_parse(&resolver.wrappers, "", "std::*\nmodule:lib*", &error);
 	resolver.symbolizer = symbolizer_new(&no_symbols);
 	snapshot_build(&snapshot, "fuzzed", profile, &stacks);
-	if (!growth_rank(&growth, &series, &options, &resolver, &error)) {
-		for (size_t i = 0; i < growth.row_count; i++) {
-			if (growth_of(&growth.rows[i].values, LA_INUSE_SPACE))
-				abort(); /* a snapshot differs from itself */
-		}
-		growth_free(&growth);
-	}
+	report_on(&snapshot, 1, &options, &resolver);
+	report_on(&snapshot, 2, &options, &resolver);
 	snapshot_free(&snapshot);
 	resolver_free(&resolver);
 	symbolizer_free(resolver.symbolizer);
