@@ -166,12 +166,12 @@ class Processes(Host):
                           'libmimalloc.so.2'):
             with self.subTest(allocator):
                 self.snapshots = self.folder(allocator)
-                self.run_both([program('puppet')],
-                              stdin='alloc 1000000\nmap 8192\nfree\n',
-                              preload_before=[allocator])
-                self.assertEqual(
-                    self.only_snapshot().through('puppet_map', 'mmap'),
-                    (1, 8192, 1, 8192))
+                done = run([program('ledger'), 1, 5000, 'foreign'],
+                           self.snapshots, preload_before=[allocator])
+                self.assertEqual((done.status, done.stderr), (0, ''))
+                last = snapshots.load(files(self.snapshots)[-1])
+                self.assertEqual(self.live('heap_malloc', last), (0, 0))
+                self.assertGreater(last.total('thread').alloc_objects, 8)
 
     def test_before_and_after_main(self):
         self.run_both([program('early_and_late')])
