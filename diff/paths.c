@@ -4,6 +4,7 @@
  */
 #include "diff/paths.h"
 
+#include "diff/base_name.h"
 #include "diff/function_name.h"
 
 #include <inttypes.h>
@@ -155,13 +156,6 @@ struct path *paths_of_row(const struct report *report,
 }
 
 /* ---- how they are said ---- */
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 static char *frame_text(const struct report *report, uint32_t frame,
 			const struct source_frame *source)

@@ -1,6 +1,7 @@
 /*
  * What a row stands for, in as few words as tell it from the others.
  */
+#include "diff/base_name.h"
 #include "diff/function_name.h"
 #include "diff/report_text.h"
 #include "diff/text.h"
@@ -15,13 +16,6 @@ static char *simple_name(const char *function)
 
 	function_name_simplify(function, simple);
 	return simple;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
 }
 
 static void put_location(FILE *out, const struct row_place *place, bool brief)

@@ -4,6 +4,8 @@
  */
 #include "diff/snapshot.h"
 
+#include "diff/base_name.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,16 +45,13 @@ static int64_t comment_number(const struct profile *profile, const char *key)
 static const char *program_name(const struct profile *profile,
 				struct strings *strings)
 {
-	const char *path, *slash;
 	const char *name;
 	size_t length;
 	char *copy;
 
 	if (!profile->mapping_count)
 		return comment_value(profile, LA_COMMENT_COMMAND);
-	path = profile->mappings[0].path;
-	slash = strrchr(path, '/');
-	copy = memory_copy_text(slash ? slash + 1 : path);
+	copy = memory_copy_text(base_name(profile->mappings[0].path));
 	length = strlen(copy);
 	if (length > strlen(DELETED_SUFFIX) &&
 	    !strcmp(copy + length - strlen(DELETED_SUFFIX), DELETED_SUFFIX))

@@ -4,6 +4,8 @@
  */
 #include "diff/stacks.h"
 
+#include "diff/base_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,13 +24,6 @@ static bool same_module(const void *key, uint32_t item)
 	if (*wanted->build_id || *module->build_id)
 		return !strcmp(wanted->build_id, module->build_id);
 	return !strcmp(wanted->path, module->path);
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
 }
 
 struct name_key {
