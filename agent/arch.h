@@ -66,6 +66,13 @@ static inline struct la_registers la_arch_caller(const void *frame)
 /* Where a function keeps its return address, relative to its CFA. */
 #define LA_ARCH_RETURN_ADDRESS_OFFSET (-8)
 
+/*
+ * So far below the stack pointer, what was written is still there: functions
+ * may use it, so the kernel leaves it out when it delivers a signal. In an
+ * epilogue that was interrupted, unwind information may point there.
+ */
+#define LA_ARCH_RED_ZONE 128
+
 /* Numbers of libunwind for the registers above, and how many it may ask for. */
 #define LA_ARCH_UNW_PC 16
 #define LA_ARCH_UNW_SP 7

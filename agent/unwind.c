@@ -12,10 +12,10 @@ static uintptr_t word_at(uintptr_t address)
 	return *(const uintptr_t *)address;
 }
 
-/* Whether the word at `address` lies in the part of the stack above `sp`. */
-static bool on_stack(uintptr_t address, uintptr_t sp, uintptr_t limit)
+/* Whether the word at `address` lies in the part of the stack from `low` on. */
+static bool on_stack(uintptr_t address, uintptr_t low, uintptr_t limit)
 {
-	return address >= sp && address % sizeof(uintptr_t) == 0 &&
+	return address >= low && address % sizeof(uintptr_t) == 0 &&
 	       (!limit || address + sizeof(uintptr_t) <= limit);
 }
 
@@ -70,7 +70,9 @@ static enum la_step step_to_cfa(const struct la_rule *rule,
 	if (rule->fp_rule == LA_FP_SAVED) {
 		uintptr_t slot = fp_base + (uintptr_t)(intptr_t)rule->fp;
 
-		if (la_unlikely(!on_stack(slot, registers->sp, limit)))
+		if (la_unlikely(!on_stack(slot,
+					  registers->sp - LA_ARCH_RED_ZONE,
+					  limit)))
 			return LA_STEP_LOST;
 		fp = word_at(slot);
 	} else if (rule->fp_rule == LA_FP_LOST) {
