@@ -5,8 +5,11 @@
  * given the same address.
  */
 
+#define _GNU_SOURCE /* RTLD_DEFAULT */
+
 #include "agent/hook.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -100,11 +103,31 @@ LA_EXPORT void *realloc(void *old, size_t size)
 	return reallocate(old, size, LA_FRAME);
 }
 
+/*
+ * Whether the program's allocator comes before us, linked into it or preloaded
+ * first: then only those functions reach us that it does not define, and its
+ * blocks must not go to the next allocator.
+ */
+static bool comes_after_allocator(void)
+{
+	static enum { UNKNOWN, BEFORE, AFTER } place;
+
+	if (la_unlikely(place == UNKNOWN)) {
+		void *first = dlsym(RTLD_DEFAULT, "realloc");
+		uint32_t module = la_modules_find((uintptr_t)first);
+
+		place = module && !la_module_at(module)->ours ? AFTER : BEFORE;
+	}
+	return place == AFTER;
+}
+
 /* glibc's is realloc after this very check, and not every allocator has one. */
 LA_EXPORT void *reallocarray(void *old, size_t count, size_t size)
 {
 	size_t bytes;
 
+	if (comes_after_allocator() && la_real_ready() && la_real.reallocarray)
+		return la_real.reallocarray(old, count, size);
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;
 		return NULL;
@@ -136,37 +159,62 @@ LA_EXPORT void free(void *block)
 	release(block, LA_FRAME);
 }
 
-/* C23; an allocator that has them may insist on being told the size. */
+/*
+ * C23. An allocator that has them may insist on being told the size; where none
+ * does, they are free, and that is whoever comes first's.
+ */
 LA_EXPORT void free_sized(void *block, size_t size);
 LA_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
 
-LA_EXPORT void free_sized(void *block, size_t size)
+static void free_of_first(void *block)
 {
-	struct la_state *state = la_hook_enter(LA_FRAME);
+	static void (*first)(void *);
+
+	if (la_unlikely(!first)) {
+		void *found = dlsym(RTLD_DEFAULT, "free");
+
+		memcpy(&first, &found, sizeof(found));
+	}
+	first(block);
+}
+
+/* Takes the block off the record; NULL: it is to be given to free instead. */
+static struct la_state *begin_sized_free(void *block, const void *next,
+					 const void *frame)
+{
+	struct la_state *state = la_hook_enter(frame);
 	struct la_block was;
 
-	if (!state || !la_real.free_sized || la_bootstrap_owns(block)) {
-		release(block, LA_FRAME);
+	if (!state || !next || la_bootstrap_owns(block))
+		return NULL;
+	if (block)
+		la_untrack_block(state, block, &was);
+	la_allocator_enter(state, frame);
+	return state;
+}
+
+LA_EXPORT void free_sized(void *block, size_t size)
+{
+	struct la_state *state = begin_sized_free(
+		block, (const void *)la_real.free_sized, LA_FRAME);
+
+	if (!state) {
+		free_of_first(block);
 		return;
 	}
-	la_untrack_block(state, block, &was);
-	la_allocator_enter(state, LA_FRAME);
 	la_real.free_sized(block, size);
 	la_allocator_leave(state);
 }
 
 LA_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-	struct la_state *state = la_hook_enter(LA_FRAME);
-	struct la_block was;
+	struct la_state *state = begin_sized_free(
+		block, (const void *)la_real.free_aligned_sized, LA_FRAME);
 
-	if (!state || !la_real.free_aligned_sized ||
-	    la_bootstrap_owns(block)) {
-		release(block, LA_FRAME);
+	if (!state) {
+		free_of_first(block);
 		return;
 	}
-	la_untrack_block(state, block, &was);
-	la_allocator_enter(state, LA_FRAME);
 	la_real.free_aligned_sized(block, alignment, size);
 	la_allocator_leave(state);
 }
