@@ -65,24 +65,45 @@ static int learn_main_stack(void)
 	return 0;
 }
 
+/*
+ * Around fork all locks are held. Signals that come meanwhile, and handlers of
+ * pthread_atfork that were registered before ours, are as if they interrupted
+ * the tracker. Only touched with all locks held.
+ */
+static struct la_state *forking; /* NULL: inside the tracker already */
+
 static void before_fork(void)
 {
+	struct la_state *state = la_state_get();
+
+	if (state && la_state_inside_tracker(state))
+		state = NULL;
+	if (state)
+		la_tracker_begin(state);
 	la_lock_all();
+	forking = state;
 }
 
 static void after_fork_in_parent(void)
 {
+	struct la_state *state = forking;
+
 	la_unlock_all();
+	if (state)
+		la_tracker_end(state);
 }
 
 static void after_fork_in_child(void)
 {
+	struct la_state *state = forking;
 	int host_errno = errno;
 
-	la_lock_after_fork();
 	la_state_after_fork();
 	la_threads_after_fork();
 	la_process_after_fork();
+	la_lock_after_fork();
+	if (state)
+		la_tracker_end(state);
 	la_store_after_fork();
 	la_trigger_after_fork();
 	if (!options.children)
@@ -139,12 +160,20 @@ static void grew(void)
 	la_trigger_post(LA_POST_GROWTH);
 }
 
+/* A copy of the process that was made past fork: its tables may be halves. */
+static void orphaned(void)
+{
+	la_mode = LA_MODE_PASSIVE;
+	active = false;
+}
+
 static void activate(void)
 {
 	active = true;
 	la_dump_boot(&options);
 	la_store_choose(&options, variable(environ, "TMPDIR="));
 	la_tracker_watch_growth(options.growth, grew);
+	la_lock_boot(orphaned);
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	/* Registered before the host's handlers, so it runs after them. */
 	__cxa_atexit(at_exit, NULL, NULL);

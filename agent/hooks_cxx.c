@@ -67,35 +67,22 @@ static const char *const symbols[OPERATORS] = {
 	[DELETE_ARRAY_ALIGNED_NOTHROW] = "_ZdaPvSt11align_val_tRKSt9nothrow_t",
 };
 
-/* The next definitions, found on first use. */
-static struct next {
-	void *function; /* NULL: not looked for yet */
-	bool records;   /* it belongs to the allocator: these hooks record */
-} next_operators[OPERATORS];
+struct next {
+	void *function;
+	bool records; /* it belongs to the allocator: these hooks record */
+};
+
+/* What is next in load order, for the whole program; function NULL: not known. */
+static struct next next_operators[OPERATORS];
 
 /*
- * The next definition in load order; else, since a plugin may have brought the
- * C++ runtime for itself alone, the one that the caller's own object sees.
+ * Where nothing is, plugins may have brought the C++ runtime, or operators of
+ * their own, each for itself: the last one that this thread used.
  */
-static void *search(enum operator_name name, uintptr_t caller)
-{
-	void *found = dlsym(RTLD_NEXT, symbols[name]);
-	Dl_info info;
-	struct link_map *object;
-
-	if (!found && dladdr1((void *)caller, &info, (void **)&object,
-			      RTLD_DL_LINKMAP)) {
-		void *handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-
-		if (handle) {
-			found = dlsym(handle, symbols[name]);
-			dlclose(handle);
-		}
-	}
-	/* What was not found is not the host's error. */
-	dlerror();
-	return found;
-}
+static __thread struct {
+	uint32_t module, generation;
+	struct next next;
+} own_operators[OPERATORS];
 
 static void *aligned_new(size_t size, size_t alignment)
 {
@@ -110,20 +97,53 @@ static void *last_resort(enum operator_name name)
 	return name >= NEW_ALIGNED ? (void *)aligned_new : (void *)malloc;
 }
 
-static const struct next *find(enum operator_name name, uintptr_t caller)
+/* The definition that the caller's own object and its dependencies have. */
+static void *search_object(enum operator_name name, uintptr_t caller)
+{
+	struct link_map *object;
+	void *found = NULL;
+	Dl_info info;
+
+	/* glibc's handles are the objects' link maps. */
+	if (dladdr1((void *)caller, &info, (void **)&object, RTLD_DL_LINKMAP))
+		found = dlsym(object, symbols[name]);
+	/* What was not found is not the host's error. */
+	dlerror();
+	return found ? found : last_resort(name);
+}
+
+static struct next find_own(enum operator_name name, uintptr_t caller)
+{
+	uint32_t module, generation;
+
+	if (la_modules_suspected())
+		la_modules_refresh();
+	generation = la_modules_generation();
+	module = la_modules_find(caller);
+	if (!module || own_operators[name].module != module ||
+	    own_operators[name].generation != generation) {
+		own_operators[name].next.function = search_object(name, caller);
+		own_operators[name].module = module;
+		own_operators[name].generation = generation;
+	}
+	return own_operators[name].next;
+}
+
+static struct next find(enum operator_name name, uintptr_t caller)
 {
 	struct next *next = &next_operators[name];
+	void *found = __atomic_load_n(&next->function, __ATOMIC_ACQUIRE);
 
-	if (la_unlikely(!__atomic_load_n(&next->function, __ATOMIC_ACQUIRE))) {
-		void *found = search(name, caller);
-
+	if (la_unlikely(!found)) {
+		found = dlsym(RTLD_NEXT, symbols[name]);
+		dlerror();
 		if (!found)
-			found = last_resort(name);
+			return find_own(name, caller);
 		next->records = la_in_range(la_allocator_range,
 					    (uintptr_t)found);
 		__atomic_store_n(&next->function, found, __ATOMIC_RELEASE);
 	}
-	return next;
+	return *next;
 }
 
 /* Before the next operator new: nothing was recorded on its behalf yet. */
@@ -171,15 +191,15 @@ static inline void deleted(const struct next *next, void *block,
 	LA_EXPORT void *symbol parameters;                                     \
 	LA_EXPORT void *symbol parameters                                      \
 	{                                                                      \
-		const struct next *next = find(name, LA_CALLER);               \
-		void *(*function) parameters = next->function;                 \
+		const struct next next = find(name, LA_CALLER);               \
+		void *(*function) parameters = next.function;                  \
 		struct la_state *state;                                        \
                                                                                \
 		/* The common case: plain, and recorded by malloc as it is. */ \
-		if (la_likely(!next->records && name < NEW_ALIGNED && size))   \
+		if (la_likely(!next.records && name < NEW_ALIGNED && size))   \
 			return function arguments;                             \
 		state = creating(LA_FRAME);                                    \
-		return created(next, state, function arguments, size,          \
+		return created(&next, state, function arguments, size,          \
 			       LA_FRAME);                                      \
 	}
 
@@ -187,10 +207,10 @@ static inline void deleted(const struct next *next, void *block,
 	LA_EXPORT void symbol parameters;                                      \
 	LA_EXPORT void symbol parameters                                       \
 	{                                                                      \
-		const struct next *next = find(name, LA_CALLER);               \
-		void (*function) parameters = next->function;                  \
+		const struct next next = find(name, LA_CALLER);               \
+		void (*function) parameters = next.function;                   \
                                                                                \
-		deleted(next, block, LA_FRAME);                                \
+		deleted(&next, block, LA_FRAME);                                \
 		function arguments;                                            \
 	}
 

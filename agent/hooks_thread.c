@@ -13,12 +13,15 @@
 #include <pthread.h>
 #include <threads.h>
 
-/* The records are only touched inside the tracker, see tracker.h. */
+/*
+ * The records are only touched inside the tracker, see tracker.h; not at all by
+ * a signal handler that has interrupted it.
+ */
 #define RECORDING(statement)                                                   \
 	do {                                                                   \
 		struct la_state *tracking_ = la_state_get();                   \
                                                                                \
-		if (!tracking_)                                                \
+		if (!tracking_ || la_state_inside_tracker(tracking_))          \
 			break;                                                 \
 		la_tracker_begin(tracking_);                                   \
 		statement;                                                     \

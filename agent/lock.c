@@ -6,9 +6,10 @@
 
 #include "agent/lock.h"
 
+#include "agent/memory.h"
 #include "agent/system.h"
 
-enum { SPINS = 200 };
+enum { SPINS = 200, LOOK_EVERY_NS = 100000000 };
 
 #define SLEEPERS UINT32_C(0x80000000)
 
@@ -22,6 +23,10 @@ static bool taken_for_fork[LA_LOCKS];
 
 /* Initial-exec and filled once: asking the kernel would cost a call per lock. */
 static __thread uint32_t own_id;
+
+/* 1 in this process and whoever shares its memory, 0 in copies of it. */
+static uint32_t *is_original;
+static void (*on_orphaned)(void);
 
 static uint32_t self(void)
 {
@@ -38,8 +43,40 @@ static bool try_lock(uint32_t *word)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+void la_lock_boot(void (*orphaned)(void))
+{
+	const size_t page = 4096;
+	uint32_t *mark = la_memory_map(page);
+
+	if (!mark)
+		return;
+	/* Older kernels than 4.14 cannot: then copies are not recognised. */
+	if (la_arch_syscall(SYS_madvise, (long)mark, (long)page,
+			    MADV_WIPEONFORK, 0, 0, 0)) {
+		la_memory_unmap(mark, page);
+		return;
+	}
+	*mark = 1;
+	on_orphaned = orphaned;
+	is_original = mark;
+}
+
+/* Frees what is held by threads that this process does not have. */
+static void look_for_owner(void)
+{
+	if (!is_original || __atomic_exchange_n(is_original, 1, __ATOMIC_SEQ_CST))
+		return;
+	on_orphaned();
+	for (unsigned rank = 0; rank < LA_LOCKS; rank++)
+		if (!la_lock_held(rank))
+			__atomic_store_n(&locks[rank].word, 0,
+					 __ATOMIC_RELEASE);
+}
+
 static void __attribute__((noinline)) lock_slowly(uint32_t *word)
 {
+	static const struct timespec look_every = { .tv_nsec = LOOK_EVERY_NS };
+
 	for (int i = 0; i < SPINS; i++) {
 		if (!__atomic_load_n(word, __ATOMIC_RELAXED) && try_lock(word))
 			return;
@@ -61,7 +98,8 @@ static void __attribute__((noinline)) lock_slowly(uint32_t *word)
 						 false, __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 			continue;
-		la_sys_futex_wait(word, seen | SLEEPERS, NULL);
+		la_sys_futex_wait(word, seen | SLEEPERS, &look_every);
+		look_for_owner();
 	}
 }
 
@@ -109,6 +147,8 @@ void la_unlock_all(void)
 void la_lock_after_fork(void)
 {
 	own_id = 0;
+	if (is_original)
+		*is_original = 1;
 	for (unsigned rank = 0; rank < LA_LOCKS; rank++) {
 		/* Nobody sleeps in the child: forget who slept in the parent. */
 		uint32_t word = taken_for_fork[rank] ? 0 : self();

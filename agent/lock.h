@@ -39,6 +39,13 @@ void la_unlock(unsigned rank);
 bool la_lock_held(unsigned rank);
 
 /*
+ * Prepares for processes that were copied without the handlers of
+ * pthread_atfork (raw clone): there, owners of locks do not exist. `orphaned` is
+ * called when a thread finds out; all locks but its own are free afterwards.
+ */
+void la_lock_boot(void (*orphaned)(void));
+
+/*
  * For fork: takes every lock that the calling thread does not hold already (a
  * handler may fork while its thread is inside the agent), and gives back those
  * that it took. In the child the calling thread has another id.

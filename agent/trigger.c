@@ -14,11 +14,13 @@
 #include "agent/system.h"
 #include "agent/tracker.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -60,7 +62,11 @@ void la_trigger_post(enum la_post post)
 int la_trigger_snapshot(const char *reason, char path[PATH_MAX])
 {
 	struct request request = { .reason = reason, .path = path };
+	const struct la_state *state = la_state_of_thread;
 
+	/* The snapshot would wait for what this thread was interrupted in. */
+	if (state && la_state_inside_tracker(state))
+		return -EDEADLK;
 	if (!__atomic_load_n(&running, __ATOMIC_ACQUIRE) ||
 	    la_process_is_another())
 		return -ESRCH;
@@ -234,6 +240,36 @@ static void *run(void *argument)
 	return NULL;
 }
 
+/*
+ * What libc itself takes of a thread's stack: static thread-local storage, of
+ * whatever size the host's is. As Rust's runtime and OpenJDK ask for it.
+ */
+static size_t stack_overhead(const pthread_attr_t *attributes)
+{
+	size_t (*least)(const pthread_attr_t *);
+	void *symbol = dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+
+	dlerror();
+	if (!symbol)
+		return 0;
+	memcpy(&least, &symbol, sizeof(least));
+	return least(attributes);
+}
+
+/*
+ * glibc ends the process when the last thread ends, by a count that debuggers
+ * read, too. The agent's thread must not be in it: it never ends, and a main
+ * that ends with pthread_exit leaves the end to the others.
+ */
+static void leave_thread_count(void)
+{
+	unsigned *count = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
+
+	dlerror();
+	if (count)
+		__atomic_sub_fetch(count, 1, __ATOMIC_SEQ_CST);
+}
+
 static int start_thread(void)
 {
 	pthread_attr_t attributes;
@@ -246,10 +282,13 @@ static int start_thread(void)
 	if (error)
 		return -error;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setstacksize(&attributes,
+				  STACK_BYTES + stack_overhead(&attributes));
 	pthread_attr_setsigmask_np(&attributes, &everything);
 	error = la_real.pthread_create(&thread, &attributes, run, NULL);
 	pthread_attr_destroy(&attributes);
+	if (!error)
+		leave_thread_count();
 	return -error;
 }
 

@@ -21,8 +21,9 @@ void la_trigger_post(enum la_post post);
 
 /*
  * Asks for a snapshot and waits until it is in place; its path goes to `path`
- * unless that is NULL. 0 or -errno; -ESRCH where the thread does not run.
- * Any host thread, also in a signal handler outside the tracker.
+ * unless that is NULL. 0 or -errno; -ESRCH where the thread does not run, and
+ * -EDEADLK in a signal handler that has interrupted the tracker. Any host
+ * thread.
  */
 int la_trigger_snapshot(const char *reason, char path[PATH_MAX]);
 
