@@ -27,7 +27,7 @@ BUILD = ROOT / os.environ.get('BUILD', 'build')
 AGENT = BUILD / 'libleakagent.so'
 LEAKDIFF = BUILD / 'leakdiff'
 PROGRAMS = BUILD / 'tests' / 'programs'
-DEADLINE = 120
+DEADLINE = 60
 
 Result = collections.namedtuple('Result', 'status stdout stderr')
 
