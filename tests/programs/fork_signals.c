@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define LARGE (64 << 20)
-#define FORKS 200
+#define FORKS 100
 
 static volatile sig_atomic_t handled;
 

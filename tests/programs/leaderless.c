@@ -8,11 +8,16 @@
 
 void *volatile kept_block;
 
+__attribute__((noinline)) static void keep(void)
+{
+	kept_block = malloc(1234);
+}
+
 static void *work(void *argument)
 {
 	/* main is gone, or nearly; the last one says so. */
 	pthread_join(*(pthread_t *)argument, NULL);
-	kept_block = malloc(1234);
+	keep();
 	puts("the last thread ends");
 	return NULL;
 }
