@@ -2,12 +2,16 @@
  * Allocates 12,345 bytes and ends in one of the ways there are.
  *
  * usage: endings return|exit|_exit|SIGNAL-NUMBER
- *        endings exec PROGRAM [ARGUMENT...]    becomes that program, or says
- *                                              why not and returns
+ *        endings execv PROGRAM [ARGUMENT...]   becomes that program, or says
+ *                                              why not and returns; so with
+ *                                              every other function of exec,
+ *                                              of which execl, execlp and
+ *                                              execle pass one argument
  *        endings spawn|vfork PROGRAM [ARG...]  runs it as a child, by
  *                                              posix_spawn or vfork
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -53,6 +57,31 @@ static int run_child(const char *how, char **arguments)
 	return child_status(child);
 }
 
+static void become(const char *how, char **arguments)
+{
+	const char *path = arguments[0], *one = arguments[1];
+
+	if (!strcmp(how, "execv"))
+		execv(path, arguments);
+	else if (!strcmp(how, "execve"))
+		execve(path, arguments, environ);
+	else if (!strcmp(how, "execvp"))
+		execvp(path, arguments);
+	else if (!strcmp(how, "execvpe"))
+		execvpe(path, arguments, environ);
+	else if (!strcmp(how, "execl"))
+		execl(path, path, one, (char *)NULL);
+	else if (!strcmp(how, "execlp"))
+		execlp(path, path, one, (char *)NULL);
+	else if (!strcmp(how, "execle"))
+		execle(path, path, one, (char *)NULL, environ);
+	else if (!strcmp(how, "fexecve"))
+		fexecve(open(path, O_RDONLY | O_CLOEXEC), arguments, environ);
+	else if (!strcmp(how, "execveat"))
+		execveat(AT_FDCWD, path, arguments, environ, 0);
+	perror(path);
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
@@ -62,9 +91,8 @@ int main(int argc, char **argv)
 		exit(3);
 	} else if (!strcmp(how, "_exit")) {
 		_exit(4);
-	} else if (argc > 2 && !strcmp(how, "exec")) {
-		execv(argv[2], argv + 2);
-		perror(argv[2]);
+	} else if (argc > 2 && strstr(how, "exec")) {
+		become(how, argv + 2);
 		return 5;
 	} else if (argc > 2) {
 		printf("child's status %d\n", run_child(how, argv + 2));

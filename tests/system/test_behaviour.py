@@ -89,21 +89,27 @@ class Endings(Host):
             self.reasons_after(int(signal.SIGSEGV), exit='always'), [])
 
     def test_exec(self):
-        self.run_both([program('endings'), 'exec', program('puppet')])
-        first, second = files(self.snapshots)
-        self.assertEqual(reasons([first, second]), ['exec', 'exit'])
-        first, second = snapshots.load(first), snapshots.load(second)
-        self.assertEqual(first.comments['pid'], second.comments['pid'])
-        self.assertEqual(second.comments['command'], 'puppet')
-        self.assertEqual(self.live('endings_alloc', first), (1, 12345))
-        self.assertEqual(self.live('endings_alloc', second), (0, 0))
+        for how in ('execv', 'execve', 'execvp', 'execvpe', 'execl', 'execlp',
+                    'execle', 'fexecve', 'execveat'):
+            with self.subTest(how):
+                self.snapshots = self.folder(how)
+                self.run_both([program('endings'), how, program('endings'),
+                               'exit'])
+                first, second = files(self.snapshots)
+                self.assertEqual(reasons([first, second]), ['exec', 'exit'])
+                first, second = snapshots.load(first), snapshots.load(second)
+                self.assertEqual(first.comments['pid'],
+                                 second.comments['pid'])
+                for snapshot in (first, second):
+                    self.assertEqual(self.live('endings_alloc', snapshot),
+                                     (1, 12345))
 
     def test_exec_with_exit_off(self):
-        self.run_both([program('endings'), 'exec', '/bin/true'], exit='off')
+        self.run_both([program('endings'), 'execve', '/bin/true'], exit='off')
         self.assertEqual(files(self.snapshots), [])
 
     def test_failing_exec(self):
-        self.run_both([program('endings'), 'exec', '/no/such/program'])
+        self.run_both([program('endings'), 'execvp', '/no/such/program'])
         last = snapshots.load(files(self.snapshots)[-1])
         self.assertEqual(last.comments['reason'], 'exit')
         self.assertEqual(self.live('endings_alloc', last), (1, 12345))
