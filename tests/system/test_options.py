@@ -1,6 +1,7 @@
 """The options, from the file and the environment: each does what the manual,
 conf/leakagent.ini, says, and a wrong one is named and does no harm."""
 
+import os
 import pathlib
 import re
 
@@ -61,6 +62,19 @@ class File(HostTest):
                     self.assertFine(self.run_with(
                         f'[leakagent]\n# a comment\n{key} = {value}\n',
                         **{key: None}))
+
+    def test_the_file_of_the_machine(self):
+        """/etc/leakagent.ini, seen in a mount namespace that has another
+        /etc; what LEAKAGENT_CONF names comes instead of it."""
+        etc = self.folder('etc')
+        (etc / 'leakagent.ini').write_text('exit = off\n')
+        unshare = ['unshare', '-m' if os.geteuid() == 0 else '-rm']
+        command = [*unshare, '/bin/sh', '-c', 'mount --bind "$1" /etc && '
+                   'exec "$2" return', 'sh', etc, program('endings')]
+        for conf, written in ((None, 0), (MANUAL, 1)):
+            done = run(command, self.snapshots, conf=conf, only='endings')
+            self.assertEqual((done.status, done.stderr), (2, ''))
+            self.assertEqual(len(files(self.snapshots)), written)
 
     def assertComplains(self, done, *words):
         """One line, and the host runs on with the default."""
