@@ -76,10 +76,12 @@ static void before_fork(void)
 {
 	struct la_state *state = la_state_get();
 
+	la_calm_begin();
 	if (state && la_state_inside_tracker(state))
 		state = NULL;
 	if (state)
 		la_tracker_begin(state);
+	la_modules_hold();
 	la_lock_all();
 	forking = state;
 }
@@ -89,8 +91,10 @@ static void after_fork_in_parent(void)
 	struct la_state *state = forking;
 
 	la_unlock_all();
+	la_modules_release();
 	if (state)
 		la_tracker_end(state);
+	la_calm_end();
 }
 
 static void after_fork_in_child(void)
@@ -101,17 +105,20 @@ static void after_fork_in_child(void)
 	la_state_after_fork();
 	la_threads_after_fork();
 	la_process_after_fork();
-	la_lock_after_fork();
-	if (state)
-		la_tracker_end(state);
 	la_store_after_fork();
 	la_trigger_after_fork();
+	la_lock_after_fork();
+	la_modules_release();
 	if (!options.children)
 		active = false;
 	if (!active)
 		la_mode = LA_MODE_PASSIVE;
 	else
 		la_trigger_start(&options);
+	/* What came meanwhile may ask the new thread for a snapshot. */
+	if (state)
+		la_tracker_end(state);
+	la_calm_end();
 	errno = host_errno;
 }
 
@@ -119,7 +126,7 @@ static void at_exit(void *unused)
 {
 	(void)unused;
 	if (active && options.exit != LA_EXIT_OFF)
-		la_trigger_snapshot("exit", NULL);
+		la_trigger_snapshot("exit");
 }
 
 static bool wanted(void)
@@ -253,7 +260,7 @@ void la_boot_exit_now(void)
 	int host_errno = errno;
 
 	if (active && options.exit == LA_EXIT_ALWAYS)
-		la_trigger_snapshot("exit", NULL);
+		la_trigger_snapshot("exit");
 	errno = host_errno;
 }
 
@@ -270,7 +277,7 @@ void la_boot_exec(void)
 
 	if (active && options.exit != LA_EXIT_OFF && !la_process_is_another() &&
 	    !launcher())
-		la_trigger_snapshot("exec", NULL);
+		la_trigger_snapshot("exec");
 	errno = host_errno;
 }
 
@@ -282,7 +289,7 @@ LA_EXPORT int leakagent_snapshot(const char *reason)
 	if (!active)
 		return -ESRCH;
 	snprintf(text, sizeof(text), "call:%s", reason ? reason : "");
-	result = la_trigger_snapshot(text, NULL);
+	result = la_trigger_snapshot(text);
 	errno = host_errno;
 	return result;
 }

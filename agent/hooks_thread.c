@@ -23,9 +23,11 @@
                                                                                \
 		if (!tracking_ || la_state_inside_tracker(tracking_))          \
 			break;                                                 \
+		la_calm_begin();                                               \
 		la_tracker_begin(tracking_);                                   \
 		statement;                                                     \
 		la_tracker_end(tracking_);                                     \
+		la_calm_end();                                                 \
 	} while (0)
 
 /* What a new thread is to run; from a list of its own, like all agent memory. */

@@ -9,6 +9,8 @@
 #include "agent/memory.h"
 #include "agent/system.h"
 
+#include <signal.h>
+
 enum { SPINS = 200, LOOK_EVERY_NS = 100000000 };
 
 #define SLEEPERS UINT32_C(0x80000000)
@@ -103,21 +105,56 @@ static void __attribute__((noinline)) lock_slowly(uint32_t *word)
 	}
 }
 
-void la_lock(unsigned rank)
-{
-	uint32_t *word = &locks[rank].word;
+/* How deep the calm is, and the thread's own mask from before. */
+static __thread uint32_t calm_depth;
+static __thread la_signal_set own_mask;
 
+void la_calm_begin(void)
+{
+	static const la_signal_set everything = UINT64_MAX;
+	la_signal_set before;
+
+	la_sys_sigprocmask(SIG_SETMASK, &everything, &before);
+	if (calm_depth++ == 0)
+		own_mask = before;
+}
+
+void la_calm_end(void)
+{
+	if (--calm_depth == 0)
+		la_sys_sigprocmask(SIG_SETMASK, &own_mask, NULL);
+}
+
+static bool is_calm(unsigned rank)
+{
+	return rank < LA_LOCK_HEAP || rank >= LA_LOCK_HEAP + LA_HEAP_SHARDS;
+}
+
+static void acquire(uint32_t *word)
+{
 	if (la_unlikely(!try_lock(word)))
 		lock_slowly(word);
 }
 
-void la_unlock(unsigned rank)
+static void release(uint32_t *word)
 {
-	uint32_t *word = &locks[rank].word;
-
 	if (la_unlikely(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) &
 			SLEEPERS))
 		la_sys_futex_wake(word, 1);
+}
+
+void la_lock(unsigned rank)
+{
+	if (is_calm(rank))
+		la_calm_begin();
+	acquire(&locks[rank].word);
+}
+
+void la_unlock(unsigned rank)
+{
+	release(&locks[rank].word);
+	if (is_calm(rank))
+		la_calm_end();
 }
 
 bool la_lock_held(unsigned rank)
@@ -132,7 +169,7 @@ void la_lock_all(void)
 		bool ours = la_lock_held(rank);
 
 		if (!ours)
-			la_lock(rank);
+			acquire(&locks[rank].word);
 		taken_for_fork[rank] = !ours;
 	}
 }
@@ -141,7 +178,7 @@ void la_unlock_all(void)
 {
 	for (unsigned rank = LA_LOCKS; rank-- > 0;)
 		if (taken_for_fork[rank])
-			la_unlock(rank);
+			release(&locks[rank].word);
 }
 
 void la_lock_after_fork(void)

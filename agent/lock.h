@@ -28,12 +28,22 @@ enum la_lock_rank {
 	LA_LOCK_THREADS, /* threads.c: the host's threads */
 	LA_LOCK_HEAP,    /* heap.c: one for each shard */
 	LA_LOCK_STATES = LA_LOCK_HEAP + LA_HEAP_SHARDS, /* state.c */
+	LA_LOCK_REQUESTS,                               /* trigger.c */
 	LA_LOCK_MEMORY,                                 /* memory.c */
 	LA_LOCKS
 };
 
 void la_lock(unsigned rank);
 void la_unlock(unsigned rank);
+
+/*
+ * Between these, the calling thread gets no signals; pairs may nest. All locks
+ * but the heap's are held so: a handler may stop its thread for as long as it
+ * likes, or never return to where it came from, and other threads may want
+ * those locks in system calls' wrappers, which work at any time.
+ */
+void la_calm_begin(void);
+void la_calm_end(void);
 
 /* Whether the calling thread holds it. */
 bool la_lock_held(unsigned rank);

@@ -321,7 +321,28 @@ static int merge(const struct gathering *gathering)
 	return error;
 }
 
-void la_modules_refresh(void)
+/* Threads inside refresh(), and whether any may enter. */
+static uint32_t refreshing, held;
+
+void la_modules_hold(void)
+{
+	static const struct timespec moment = { .tv_nsec = 100000 };
+
+	__atomic_add_fetch(&held, 1, __ATOMIC_SEQ_CST);
+	/* Not for ever: it may be this very thread, in a callback. */
+	for (int i = 0; i < 10000; i++) {
+		if (!__atomic_load_n(&refreshing, __ATOMIC_SEQ_CST))
+			return;
+		la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0, 0, 0);
+	}
+}
+
+void la_modules_release(void)
+{
+	__atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST);
+}
+
+static void refresh(void)
 {
 	struct gathering gathering = { 0 };
 
@@ -342,6 +363,14 @@ void la_modules_refresh(void)
 	}
 	la_unlock(LA_LOCK_MODULES);
 	la_memory_unmap(gathering.buffer, gathering.size);
+}
+
+void la_modules_refresh(void)
+{
+	__atomic_add_fetch(&refreshing, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&held, __ATOMIC_SEQ_CST))
+		refresh();
+	__atomic_sub_fetch(&refreshing, 1, __ATOMIC_SEQ_CST);
 }
 
 static uint32_t search_map(uintptr_t address)

@@ -42,6 +42,13 @@ bool la_modules_suspected(void);
  */
 void la_modules_refresh(void);
 
+/*
+ * Around fork: no thread is inside the loader's list meanwhile, since the
+ * loader's lock on it would stay taken in the child. Waits for those that are.
+ */
+void la_modules_hold(void);
+void la_modules_release(void);
+
 /* Of the present map: raised with every change. */
 uint32_t la_modules_generation(void);
 

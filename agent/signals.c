@@ -45,7 +45,7 @@ static void snapshot_and_die(int signal)
 		state->terminate = (uint32_t)signal;
 		return;
 	}
-	la_trigger_snapshot("exit", NULL);
+	la_trigger_snapshot("exit");
 	die_of(signal);
 	errno = host_errno;
 }

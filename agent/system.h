@@ -63,6 +63,23 @@ static inline long la_sys_write(int fd, const void *data, size_t size)
 	return la_arch_syscall(SYS_write, fd, (long)data, (long)size, 0, 0, 0);
 }
 
+/* A set of signals, as the kernel has it. */
+typedef uint64_t la_signal_set;
+
+static inline void la_sys_sigprocmask(int how, const la_signal_set *set,
+				      la_signal_set *old)
+{
+	la_arch_syscall(SYS_rt_sigprocmask, how, (long)set, (long)old,
+			sizeof(*set), 0, 0);
+}
+
+/* Whether a thread of this process lives. */
+static inline int la_sys_thread_lives(int process, int thread)
+{
+	return !la_sys_failed(
+		la_arch_syscall(SYS_tgkill, process, thread, 0, 0, 0, 0));
+}
+
 /* Shared futexes: the control page is seen by other processes. */
 static inline long la_sys_futex_wait(uint32_t *word, uint32_t expected,
 				     const struct timespec *timeout)

@@ -90,6 +90,23 @@ static void postpone(struct la_state *state, enum la_event_kind kind,
 	la_events_commit(state);
 }
 
+/*
+ * For mappings and threads, whose calls are not the allocator's: a handler may
+ * interrupt them anywhere and never return, or stop the thread until another
+ * one has mapped memory. So none interrupts what is recorded of them.
+ */
+static void begin_calmly(struct la_state *state)
+{
+	la_calm_begin();
+	la_state_enter_tracker(state);
+}
+
+static void end_calmly(struct la_state *state)
+{
+	la_tracker_end(state);
+	la_calm_end();
+}
+
 static uint32_t capture(struct la_state *state, const void *frame)
 {
 	return la_trail_capture(state, la_arch_caller(frame));
@@ -235,9 +252,9 @@ void la_track_map(struct la_state *state, uintptr_t start, size_t length,
 		postpone(state, LA_EVENT_MAP, start, length, frame);
 		return;
 	}
-	la_state_enter_tracker(state);
+	begin_calmly(state);
 	record_map(state, start, length, capture(state, frame));
-	la_tracker_end(state);
+	end_calmly(state);
 }
 
 struct la_map *la_untrack_map(struct la_state *state, uintptr_t start,
@@ -249,9 +266,9 @@ struct la_map *la_untrack_map(struct la_state *state, uintptr_t start,
 		postpone(state, LA_EVENT_MAP_GONE, start, length, NULL);
 		return NULL;
 	}
-	la_state_enter_tracker(state);
+	begin_calmly(state);
 	taken = la_maps_take(start, start + length);
-	la_tracker_end(state);
+	end_calmly(state);
 	return taken;
 }
 
@@ -259,19 +276,19 @@ void la_untrack_map_done(struct la_state *state, struct la_map *taken)
 {
 	if (!taken)
 		return;
-	la_state_enter_tracker(state);
+	begin_calmly(state);
 	note_growth(state, -(int64_t)la_maps_taken_bytes(taken));
 	la_maps_discard(taken);
-	la_tracker_end(state);
+	end_calmly(state);
 }
 
 void la_untrack_map_failed(struct la_state *state, struct la_map *taken)
 {
 	if (!taken)
 		return;
-	la_state_enter_tracker(state);
+	begin_calmly(state);
 	la_maps_restore(taken);
-	la_tracker_end(state);
+	end_calmly(state);
 }
 
 void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
@@ -282,7 +299,7 @@ void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
 
 	if (!taken)
 		return;
-	la_state_enter_tracker(state);
+	begin_calmly(state);
 	int64_t before = (int64_t)la_maps_taken_bytes(taken);
 
 	if (keeps_old) {
@@ -295,7 +312,7 @@ void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
 	}
 	if (grown)
 		la_sites_count(site, 0, grown);
-	la_tracker_end(state);
+	end_calmly(state);
 }
 
 struct la_host_thread *la_track_thread(struct la_state *state,
@@ -308,13 +325,13 @@ struct la_host_thread *la_track_thread(struct la_state *state,
 	/* Handlers do not create threads; if one does, it is not counted. */
 	if (!recording() || la_state_inside_tracker(state))
 		return NULL;
-	la_state_enter_tracker(state);
+	begin_calmly(state);
 	node = capture(state, frame);
 	site = node ? la_sites_other(node, LA_KIND_ID_THREAD, stack_size) : 0;
 	if (site)
 		thread = la_threads_prepare(site, detached);
 	if (!thread)
 		la_drop();
-	la_tracker_end(state);
+	end_calmly(state);
 	return thread;
 }

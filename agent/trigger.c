@@ -7,6 +7,8 @@
 #include "agent/control.h"
 #include "agent/dump.h"
 #include "agent/format/control_page.h"
+#include "agent/lock.h"
+#include "agent/memory.h"
 #include "agent/process.h"
 #include "agent/real.h"
 #include "agent/state.h"
@@ -20,6 +22,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,10 +30,14 @@
 
 enum { STACK_BYTES = 512 * 1024, MOST_DESCRIPTORS = 65536 };
 
-/* A host thread that waits for a snapshot: lies on that thread's stack. */
+enum { REASON_BYTES = 300, LOOK_EVERY_S = 1 };
+
+/*
+ * A host thread that waits for a snapshot. Not on that thread's stack: the
+ * thread may leave by longjmp, and then the request stays with the agent.
+ */
 struct request {
-	const char *reason;
-	char *path;
+	char reason[REASON_BYTES];
 	int result;
 	uint32_t done; /* futex */
 	struct request *next;
@@ -40,6 +47,8 @@ static const struct la_options *options;
 static uint32_t running;
 static uint32_t posted; /* enum la_post bits */
 static struct request *requests;
+static struct request *unused_requests; /* under LA_LOCK_REQUESTS */
+static int thread_id; /* the agent's thread, 0 = it has not begun yet */
 
 /* Before the control page is there, the thread sleeps on this word. */
 static uint32_t early_wake;
@@ -59,10 +68,62 @@ void la_trigger_post(enum la_post post)
 	wake();
 }
 
-int la_trigger_snapshot(const char *reason, char path[PATH_MAX])
+static struct request *new_request(const char *reason)
 {
-	struct request request = { .reason = reason, .path = path };
+	struct request *request;
+
+	la_lock(LA_LOCK_REQUESTS);
+	request = unused_requests;
+	if (request)
+		unused_requests = request->next;
+	la_unlock(LA_LOCK_REQUESTS);
+	if (!request)
+		request = la_memory_keep(sizeof(*request));
+	if (request) {
+		*request = (struct request){ .done = 0 };
+		snprintf(request->reason, sizeof(request->reason), "%s",
+			 reason);
+	}
+	return request;
+}
+
+static void free_request(struct request *request)
+{
+	la_lock(LA_LOCK_REQUESTS);
+	request->next = unused_requests;
+	unused_requests = request;
+	la_unlock(LA_LOCK_REQUESTS);
+}
+
+/* The thread may have been ended, by a filter of system calls say. */
+static bool thread_lives(void)
+{
+	int thread = __atomic_load_n(&thread_id, __ATOMIC_ACQUIRE);
+
+	return !thread || la_sys_thread_lives(la_process.pid, thread);
+}
+
+static int wait_for(struct request *request)
+{
+	static const struct timespec look_every = { .tv_sec = LOOK_EVERY_S };
+
+	while (!__atomic_load_n(&request->done, __ATOMIC_ACQUIRE)) {
+		if (!thread_lives()) {
+			__atomic_store_n(&running, 0, __ATOMIC_RELEASE);
+			return -ESRCH;
+		}
+		la_sys_futex_wait(&request->done, 0, &look_every);
+	}
+	int result = request->result;
+
+	free_request(request);
+	return result;
+}
+
+int la_trigger_snapshot(const char *reason)
+{
 	const struct la_state *state = la_state_of_thread;
+	struct request *request;
 
 	/* The snapshot would wait for what this thread was interrupted in. */
 	if (state && la_state_inside_tracker(state))
@@ -70,25 +131,23 @@ int la_trigger_snapshot(const char *reason, char path[PATH_MAX])
 	if (!__atomic_load_n(&running, __ATOMIC_ACQUIRE) ||
 	    la_process_is_another())
 		return -ESRCH;
-	request.next = __atomic_load_n(&requests, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&requests, &request.next, &request,
+	request = new_request(reason);
+	if (!request)
+		return -ENOMEM;
+	request->next = __atomic_load_n(&requests, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&requests, &request->next, request,
 					    false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED))
 		;
 	wake();
-	while (!__atomic_load_n(&request.done, __ATOMIC_ACQUIRE))
-		la_sys_futex_wait(&request.done, 0, NULL);
-	return request.result;
+	return wait_for(request);
 }
 
-static int dump(const char *reason, char *path)
+static int dump(const char *reason)
 {
-	static char unwanted[PATH_MAX];
-	int error;
+	static char path[PATH_MAX];
+	int error = la_dump(reason, path);
 
-	if (!path)
-		path = unwanted;
-	error = la_dump(reason, path);
 	la_control_report(error, path);
 	return error;
 }
@@ -99,13 +158,12 @@ static void serve_requests(void)
 		__atomic_exchange_n(&requests, NULL, __ATOMIC_SEQ_CST);
 
 	while (request) {
-		/* Once it is done, its thread goes on and it is gone. */
+		/* Once it is done, it may be another's. */
 		struct request *next = request->next;
-		uint32_t *done = &request->done;
 
-		request->result = dump(request->reason, request->path);
-		__atomic_store_n(done, 1, __ATOMIC_RELEASE);
-		la_sys_futex_wake(done, 1);
+		request->result = dump(request->reason);
+		__atomic_store_n(&request->done, 1, __ATOMIC_RELEASE);
+		la_sys_futex_wake(&request->done, 1);
 		request = next;
 	}
 }
@@ -115,9 +173,9 @@ static void serve_posts(void)
 	uint32_t posts = __atomic_exchange_n(&posted, 0, __ATOMIC_SEQ_CST);
 
 	if (posts & LA_POST_SIGNAL)
-		dump("signal", NULL);
+		dump("signal");
 	if (posts & LA_POST_GROWTH)
-		dump("growth", NULL);
+		dump("growth");
 }
 
 static void set_mode(enum la_mode mode)
@@ -129,7 +187,7 @@ static int obey(uint32_t verb)
 {
 	switch (verb) {
 	case LA_VERB_SNAPSHOT:
-		return dump("request", NULL);
+		return dump("request");
 	case LA_VERB_ON:
 		set_mode(LA_MODE_ON);
 		return 0;
@@ -161,7 +219,7 @@ static void serve_timers(uint64_t now)
 		set_mode(LA_MODE_ON);
 	}
 	if (now >= timer_due) {
-		dump("timer", NULL);
+		dump("timer");
 		/* Times that were missed are not made up for. */
 		timer_due += (la_clock_monotonic() - timer_due) /
 				     options->interval * options->interval +
@@ -221,6 +279,7 @@ static void *run(void *argument)
 	(void)argument;
 	if (state)
 		state->own = 1;
+	__atomic_store_n(&thread_id, la_sys_gettid(), __ATOMIC_RELEASE);
 	prctl(PR_SET_NAME, "leakagent");
 	keep_apart();
 	la_store_open();
@@ -315,6 +374,7 @@ int la_trigger_start(const struct la_options *from)
 void la_trigger_after_fork(void)
 {
 	running = 0;
+	thread_id = 0;
 	posted = 0;
 	requests = NULL;
 	wake_word = &early_wake;

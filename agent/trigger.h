@@ -9,8 +9,6 @@
 
 #include "agent/options.h"
 
-#include <limits.h>
-
 /* Starts the thread, if it does not run; on a host thread. 0 or -errno. */
 int la_trigger_start(const struct la_options *options);
 
@@ -20,12 +18,11 @@ enum la_post { LA_POST_SIGNAL = 1, LA_POST_GROWTH = 2 };
 void la_trigger_post(enum la_post post);
 
 /*
- * Asks for a snapshot and waits until it is in place; its path goes to `path`
- * unless that is NULL. 0 or -errno; -ESRCH where the thread does not run, and
- * -EDEADLK in a signal handler that has interrupted the tracker. Any host
- * thread.
+ * Asks for a snapshot and waits until it is in place. 0 or -errno; -ESRCH where
+ * the thread does not run, and -EDEADLK in a signal handler that has interrupted
+ * the tracker. Any host thread.
  */
-int la_trigger_snapshot(const char *reason, char path[PATH_MAX]);
+int la_trigger_snapshot(const char *reason);
 
 /* In a forked child, where the thread is not. */
 void la_trigger_after_fork(void);
