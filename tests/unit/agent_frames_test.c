@@ -1,4 +1,4 @@
-/* build: -ldl -Wl,--build-id=0x0123456789abcdef0011 */
+/* build: -ldl -fuse-ld=lld -Wl,--build-id=0x0123456789abcdef00112233 */
 /*
  * Which module an address belongs to, and its frame: also when plugins come
  * and go and another takes the place of one that has gone.
@@ -56,7 +56,7 @@ static void test_main_program_is_the_first(void **state)
 static void test_build_id(void **state)
 {
 	static const uint8_t id[] = { 0x01, 0x23, 0x45, 0x67, 0x89,
-				      0xab, 0xcd, 0xef, 0x00, 0x11 };
+				      0xab, 0xcd, 0xef, 0x00, 0x11, 0x22, 0x33 };
 	const struct la_module *module = la_module_at(1);
 
 	(void)state;
@@ -114,7 +114,10 @@ static void test_borders(void **state)
 	}
 }
 
-/* address - start + file_offset is the place in the file. */
+/*
+ * address - start + file_offset is the place in the file. (This program is
+ * linked by lld: its code begins in the midst of a page.)
+ */
 static void test_places_in_the_file(void **state)
 {
 	unsigned compared = 0;

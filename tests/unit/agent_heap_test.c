@@ -16,8 +16,11 @@
 void *__wrap_la_memory_map(size_t bytes);
 void __wrap_la_memory_unmap(void *memory, size_t bytes);
 
+static uint64_t mapped;
+
 void *__wrap_la_memory_map(size_t bytes)
 {
+	__atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -26,6 +29,7 @@ void *__wrap_la_memory_map(size_t bytes)
 
 void __wrap_la_memory_unmap(void *memory, size_t bytes)
 {
+	__atomic_sub_fetch(&mapped, bytes, __ATOMIC_RELAXED);
 	assert_int_equal(munmap(memory, bytes), 0);
 }
 
@@ -185,6 +189,25 @@ static void test_growth(void **state)
 		assert_int_equal(block.site, i);
 	}
 	assert_int_equal(all_blocks().blocks, 0);
+}
+
+/* Blocks that come and go take no more room than those that are there. */
+static void test_no_growth_without_need(void **state)
+{
+	uintptr_t start = 0x340000000000;
+	struct la_block block = { 1, 1 };
+	uint64_t before = mapped;
+
+	(void)state;
+	for (uint32_t i = 0; i < 200 * 1000; i++) {
+		assert_true(la_heap_insert(start + 8 * (i % 1000 % 20), block));
+		assert_true(la_heap_insert(start + 8 * (i % 20), block));
+		block_at(start + 8 * (i % 20));
+	}
+	for (uint32_t i = 0; i < 20; i++)
+		la_heap_remove(start + 8 * i, &block);
+	assert_int_equal(all_blocks().blocks, 0);
+	assert_int_equal(mapped, before);
 }
 
 /* ---- against a model ---- */
@@ -431,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_full_region),
 		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_no_growth_without_need),
 		cmocka_unit_test(test_small_and_full),
 		cmocka_unit_test(test_small_of_many),
 		cmocka_unit_test(test_neighbours),

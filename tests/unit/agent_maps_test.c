@@ -225,6 +225,31 @@ static void test_taken_whole_and_another_added(void **state)
 	assert_nothing();
 }
 
+/* It failed, but meanwhile the kernel gave a part to another thread. */
+static void test_failed_call_and_another_added(void **state)
+{
+	static struct picture picture;
+	struct la_map *taken;
+
+	(void)state;
+	assert_true(la_maps_add(page_at(0), page_at(4), 1));
+	taken = la_maps_take(page_at(0), page_at(2));
+	assert_true(la_maps_add(page_at(1), page_at(2), 2));
+	la_maps_restore(taken);
+	look(&picture);
+	/* Nothing is there twice, and the newcomer stays. */
+	assert_int_equal(picture.firsts[2], 1);
+	assert_int_equal(picture.firsts[1], 1);
+	assert_true(picture.count >= 2);
+	assert_run(&picture, picture.count - 1, 1, 2);
+	assert_run(&picture, picture.count - 2, 2, 1);
+	discard(1, 2);
+	look(&picture);
+	assert_int_equal(picture.firsts[2], 0);
+	discard(0, 4);
+	assert_nothing();
+}
+
 static uint64_t move(uint32_t from, uint32_t pages, uint32_t to,
 		     uint32_t new_pages, uint32_t *site)
 {
@@ -564,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_taken_bytes),
 		cmocka_unit_test(test_failed_call_changes_nothing),
 		cmocka_unit_test(test_taken_whole_and_another_added),
+		cmocka_unit_test(test_failed_call_and_another_added),
 		cmocka_unit_test(test_remap_grows),
 		cmocka_unit_test(test_remap_shrinks),
 		cmocka_unit_test(test_remap_of_nothing),

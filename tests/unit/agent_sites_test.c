@@ -72,6 +72,39 @@ static void test_many_nodes(void **state)
 	}
 }
 
+/*
+ * So many that some have the same hash of 32 bits: of one caller, of one frame,
+ * and of one node.
+ */
+enum { MANY = 300 * 1000 };
+
+static void test_equal_hashes_of_nodes(void **state)
+{
+	uint32_t caller = la_sites_node(LA_ROOT_NODE, 77);
+
+	(void)state;
+	for (uint32_t i = 1; i <= MANY; i++) {
+		uint32_t node = la_sites_node(caller, 3000000 + i);
+
+		assert_int_equal(la_node_at(node)->frame, 3000000 + i);
+		node = la_sites_node(node, 78);
+		assert_int_equal(la_node_at(la_node_at(node)->caller)->frame,
+				 3000000 + i);
+	}
+}
+
+static void test_equal_hashes_of_sites(void **state)
+{
+	uint32_t node = la_sites_node(LA_ROOT_NODE, 79);
+
+	(void)state;
+	for (uint64_t size = 1; size <= MANY; size++) {
+		uint32_t site = la_sites_other(node, LA_KIND_ID_THREAD, size);
+
+		assert_int_equal(la_site_at(site)->stack_size, size);
+	}
+}
+
 static void test_sites_by_kind_and_stack_size(void **state)
 {
 	static const uint64_t stack_sizes[] = { 0, 1, 8 << 20,
@@ -193,6 +226,8 @@ int main(void)
 		cmocka_unit_test(test_same_stack_same_node),
 		cmocka_unit_test(test_other_stack_other_node),
 		cmocka_unit_test(test_many_nodes),
+		cmocka_unit_test(test_equal_hashes_of_nodes),
+		cmocka_unit_test(test_equal_hashes_of_sites),
 		cmocka_unit_test(test_sites_by_kind_and_stack_size),
 		cmocka_unit_test(test_sites_are_numbered_without_gaps),
 		cmocka_unit_test(test_counts),

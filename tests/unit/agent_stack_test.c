@@ -418,15 +418,55 @@ static void test_fast_way_at_random(void **unused)
 	assert_true(captures > 10000);
 }
 
+/* ---- code that another takes the place of ---- */
+
+static char callers_path[PATH_MAX];
+
+/* Loads a copy of the callers under a name of its own, looks, and unloads it. */
+static uintptr_t look_in_copy(const char *name)
+{
+	char path[] = "/tmp/agent_stack_test.XXXXXX", copy[64];
+	char command[PATH_MAX + 128];
+	const struct caller *caller;
+	uintptr_t address;
+	void *library;
+
+	assert_non_null(mkdtemp(path));
+	snprintf(copy, sizeof(copy), "%s/%s", path, name);
+	snprintf(command, sizeof(command), "cp '%s' '%s'", callers_path, copy);
+	assert_int_equal(system(command), 0);
+	library = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
+	assert_non_null(library);
+	la_modules_suspect();
+	caller = dlsym(library, "callers");
+	address = (uintptr_t)caller->run;
+	caller->run(capture_here);
+	assert_string_equal(la_module_at(la_modules_find(address))->path, copy);
+	dlclose(library);
+	la_modules_suspect();
+	snprintf(command, sizeof(command), "rm -r '%s'", path);
+	assert_int_equal(system(command), 0);
+	return address;
+}
+
+static void test_code_in_the_place_of_other_code(void **unused)
+{
+	uintptr_t first = look_in_copy("one.so");
+
+	(void)unused;
+	assert_int_equal(look_in_copy("two.so"), first);
+	assert_int_equal(look_in_copy("three.so"), first);
+}
+
 /* ---- setting up ---- */
 
 static void load_callers(void)
 {
-	char path[PATH_MAX] = "";
+	char *path = callers_path;
 	void *library;
 
 	/* build/tests/unit/agent_stack_test -> build/tests/programs/... */
-	assert_true(readlink("/proc/self/exe", path, sizeof(path) - 50) > 0);
+	assert_true(readlink("/proc/self/exe", path, PATH_MAX - 50) > 0);
 	*strrchr(path, '/') = '\0';
 	strcpy(strrchr(path, '/'), "/programs/libcallers.so");
 	library = dlopen(path, RTLD_NOW);
@@ -467,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_through_cxx),
 		cmocka_unit_test(test_anywhere),
 		cmocka_unit_test(test_fast_way_at_random),
+		cmocka_unit_test(test_code_in_the_place_of_other_code),
 	};
 
 	return cmocka_run_group_tests(tests, boot, NULL);

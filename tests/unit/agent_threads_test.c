@@ -179,6 +179,25 @@ static void test_joined_twice(void **state)
 	assert_int_equal(live_at(site), 0);
 }
 
+/* Released twice while its creator still has the record, which is on no list. */
+static void test_joined_twice_before_its_creator_knows(void **state)
+{
+	uint32_t site = new_site(), other_site = new_site();
+	struct la_host_thread *thread = la_threads_prepare(site, false), *other;
+
+	(void)state;
+	la_threads_began(thread, id_of(8));
+	la_threads_ended(thread);
+	la_threads_joined(thread);
+	other = la_threads_prepare(other_site, false);
+	la_threads_joined(thread);
+	assert_int_equal(live_at(other_site), 1);
+	la_threads_created(thread, id_of(8));
+	assert_int_equal(live_at(other_site), 1);
+	la_threads_cancel(other);
+	assert_int_equal(live_at(other_site), 0);
+}
+
 static void test_unknown_id(void **state)
 {
 	(void)state;
@@ -312,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_over_before_its_creator_knows),
 		cmocka_unit_test(test_joined_before_its_creator_knows),
 		cmocka_unit_test(test_joined_twice),
+		cmocka_unit_test(test_joined_twice_before_its_creator_knows),
 		cmocka_unit_test(test_unknown_id),
 		cmocka_unit_test(test_found_among_many),
 		cmocka_unit_test(test_child_has_the_forking_thread_alone),
