@@ -40,6 +40,15 @@ uint32_t la_retention_count(void)
 	return count;
 }
 
+uint64_t la_retention_spare_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 1; i < count; i++)
+		bytes += files[i].bytes;
+	return bytes;
+}
+
 /*
  * The file whose going leaves the smallest gap; of equal ones the oldest. With
  * snapshots at regular times that keeps the gaps within a factor of three of

@@ -11,11 +11,15 @@
 
 struct la_kept {
 	uint64_t utc_ns;
+	uint64_t bytes;
 	uint32_t sequence;
 };
 
 void la_retention_add(struct la_kept file);
 uint32_t la_retention_count(void);
+
+/* The bytes of all files but the first: what could be given up. */
+uint64_t la_retention_spare_bytes(void);
 
 /*
  * Takes the next one to go out of the list, given that a file of `newest_ns` is

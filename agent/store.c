@@ -280,6 +280,9 @@ static int make_room(uint64_t bytes, uint64_t utc_ns)
 {
 	uint64_t used = dir_limit ? folder_bytes() : 0;
 
+	/* Nothing is given up in vain. */
+	if (dir_limit && used + bytes > dir_limit + la_retention_spare_bytes())
+		return -EDQUOT;
 	while (dir_limit && used + bytes > dir_limit) {
 		if (!give_up_one(utc_ns))
 			return -EDQUOT;
@@ -305,8 +308,11 @@ int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
 		if (!publish(file, name)) {
 			*file->temporary = '\0';
 			sequence = file->sequence;
-			la_retention_add((struct la_kept){ file->utc_ns,
-							   file->sequence });
+			la_retention_add((struct la_kept){
+				.utc_ns = file->utc_ns,
+				.bytes = (uint64_t)status.st_size,
+				.sequence = file->sequence,
+			});
 			snprintf(path, PATH_MAX, "%.*s/%s",
 				 PATH_MAX - NAME_MAX - 2, folder, name);
 			close(file->fd);

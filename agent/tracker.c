@@ -34,7 +34,10 @@ static void note_growth(struct la_state *state, int64_t bytes)
 					 __ATOMIC_RELAXED);
 
 	state->growth = 0;
-	if (sum >= limit)
+	/* Whoever takes the sum back to 0 tells: once for each growth. */
+	if (sum >= limit &&
+	    __atomic_compare_exchange_n(&growth.since_restart, &sum, 0, false,
+					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		growth.grew();
 }
 

@@ -250,7 +250,10 @@ static void keep_apart(void)
 {
 	struct rlimit limit = { .rlim_cur = MOST_DESCRIPTORS };
 
-	unshare(CLONE_FS);
+	/* The folder is known by its whole path; where the host was started
+	 * may be on a file system that is to be unmounted. */
+	if (!unshare(CLONE_FS))
+		(void)!chdir("/");
 	if (!close_range(0, ~0U, CLOSE_RANGE_UNSHARE))
 		return;
 	if (errno != ENOSYS || unshare(CLONE_FILES))

@@ -7,12 +7,13 @@
 
 static void add(uint64_t utc_ns, uint32_t sequence)
 {
-	la_retention_add((struct la_kept){ utc_ns, sequence });
+	la_retention_add(
+		(struct la_kept){ .utc_ns = utc_ns, .sequence = sequence });
 }
 
 static void test_first_and_newcomer_stay(void **state)
 {
-	struct la_kept victim = { 5, 6 };
+	struct la_kept victim = { .utc_ns = 5, .sequence = 6 };
 
 	(void)state;
 	la_retention_clear();
