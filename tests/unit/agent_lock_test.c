@@ -35,20 +35,24 @@ static void test_one_at_a_time(void **state)
 	assert_false(la_lock_held(LA_LOCK_MAPS));
 }
 
-/* The last of them can only end when each unlock wakes the next sleeper. */
-static uint32_t waiting;
+/* They sleep until it is free: the last ends when each has woken the next. */
+static uint32_t held, waiting;
 
 static void wait_for_all(unsigned number)
 {
 	if (number) {
+		while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+			sched_yield();
 		__atomic_add_fetch(&waiting, 1, __ATOMIC_RELEASE);
 		la_lock(LA_LOCK_MAPS);
 		la_unlock(LA_LOCK_MAPS);
 		return;
 	}
 	la_lock(LA_LOCK_MAPS);
+	__atomic_store_n(&held, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&waiting, __ATOMIC_ACQUIRE) < THREADS - 1)
 		sched_yield();
+	/* Time to fall asleep, which all of them do in the end. */
 	usleep(20 * 1000);
 	la_unlock(LA_LOCK_MAPS);
 }
@@ -57,8 +61,7 @@ static void test_sleepers_wake(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 10; i++) {
-		waiting = 0;
-		/* Number 0 may be late: then the others just pass. */
+		held = waiting = 0;
 		crew(THREADS, wait_for_all);
 		assert_false(la_lock_held(LA_LOCK_MAPS));
 	}
