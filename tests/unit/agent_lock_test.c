@@ -36,12 +36,12 @@ static void test_one_at_a_time(void **state)
 }
 
 /* They sleep until it is free: the last ends when each has woken the next. */
-static uint32_t held, waiting;
+static uint32_t is_held, waiting;
 
 static void wait_for_all(unsigned number)
 {
 	if (number) {
-		while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		while (!__atomic_load_n(&is_held, __ATOMIC_ACQUIRE))
 			sched_yield();
 		__atomic_add_fetch(&waiting, 1, __ATOMIC_RELEASE);
 		la_lock(LA_LOCK_MAPS);
@@ -49,7 +49,7 @@ static void wait_for_all(unsigned number)
 		return;
 	}
 	la_lock(LA_LOCK_MAPS);
-	__atomic_store_n(&held, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&is_held, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&waiting, __ATOMIC_ACQUIRE) < THREADS - 1)
 		sched_yield();
 	/* Time to fall asleep, which all of them do in the end. */
@@ -61,7 +61,7 @@ static void test_sleepers_wake(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 10; i++) {
-		held = waiting = 0;
+		is_held = waiting = 0;
 		crew(THREADS, wait_for_all);
 		assert_false(la_lock_held(LA_LOCK_MAPS));
 	}
