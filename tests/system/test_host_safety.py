@@ -1,9 +1,11 @@
 """Hosts in situations that an agent may easily turn into a hang or a crash:
 each runs without it and with it, and must print the same and end the same."""
 
+import os
 import shutil
 
-from tests.support.servers import HostTest, program
+from tests.support import snapshots
+from tests.support.servers import HostTest, Puppet, Server, files, program
 
 
 class Hangs(HostTest):
@@ -38,3 +40,42 @@ class Memory(HostTest):
         done = self.run_both([program('own_operators'),
                               program('libown_new.so'), copy])
         self.assertEqual(done.stdout, 'its own\n' * 4)
+
+
+class Files(HostTest):
+    def test_files_of_others_cost_none_of_ours(self):
+        with Puppet(self.snapshots, dir_limit='200k') as puppet:
+            puppet.obey('alloc 1000')
+            for _ in range(4):
+                puppet.snapshot()
+            ours = files(self.snapshots)
+            others = self.snapshots / 'other.pb.gz'
+            others.write_bytes(bytes(300000))
+            with self.assertRaises(AssertionError):
+                puppet.request()
+            self.assertEqual(files(self.snapshots), ours)
+            others.unlink()
+            puppet.snapshot()
+            self.assertEqual(len(files(self.snapshots)), 5)
+
+    def test_one_snapshot_for_one_growth(self):
+        self.run_both([program('grows')], growth='200000000', keep=0)
+        reasons = [snapshots.load(path).comments['reason']
+                   for path in files(self.snapshots)]
+        self.assertLessEqual(reasons.count('growth'), 20)
+        self.assertGreater(reasons.count('growth'), 0)
+
+    def test_the_folder_of_the_start_is_let_go(self):
+        """Hosts change to / so that file systems can be unmounted."""
+        start = self.folder('start')
+        script = ('import os\n'
+                  'os.chdir("/")\n'
+                  'print("gone", flush=True)\n'
+                  'input()')
+        with Server(['/usr/bin/python3', '-c', script], self.snapshots,
+                    cwd=start) as server:
+            server.wait_output('gone')
+            server.snapshot()
+            for task in os.listdir(f'/proc/{server.pid}/task'):
+                folder = os.readlink(f'/proc/{server.pid}/task/{task}/cwd')
+                self.assertNotEqual(folder, str(start))
