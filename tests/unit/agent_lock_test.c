@@ -1,9 +1,14 @@
-/* The agent's locks: one holder, sleepers that wake, and fork. */
+/* The agent's locks: one holder, sleepers that wake, fork, and signals. */
+#define _GNU_SOURCE
+
 #include "agent/lock.h"
 
 #include "tests/support/agent_check.h"
 
 #include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
 
 enum { THREADS = 8, ROUNDS = 20000 };
 
@@ -178,6 +183,122 @@ static void test_fork_among_threads(void **state)
 	crew(4, fork_or_lock);
 }
 
+/* ---- signals ---- */
+
+static volatile unsigned handled;
+
+static void handler(int signal)
+{
+	(void)signal;
+	handled++;
+}
+
+/* Whether the thread can get the signal now; what is held back comes later. */
+static bool gets_signals(void)
+{
+	unsigned before = handled;
+
+	raise(SIGUSR1);
+	return handled > before;
+}
+
+static void test_calm(void **state)
+{
+	sigset_t own, now;
+
+	(void)state;
+	signal(SIGUSR1, handler);
+	sigemptyset(&own);
+	sigaddset(&own, SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &own, NULL);
+	assert_true(gets_signals());
+	la_calm_begin();
+	assert_false(gets_signals());
+	la_calm_begin();
+	la_calm_end();
+	assert_false(gets_signals());
+	la_calm_end();
+	/* The one that waited has come, and the thread's own mask is back. */
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	assert_int_equal(handled, 2);
+	assert_int_equal(sigismember(&now, SIGUSR2), 1);
+	assert_int_equal(sigismember(&now, SIGUSR1), 0);
+	assert_true(gets_signals());
+	sigemptyset(&own);
+	pthread_sigmask(SIG_SETMASK, &own, NULL);
+}
+
+static void test_calm_while_a_lock_is_held(void **state)
+{
+	(void)state;
+	for (unsigned rank = 0; rank < LA_LOCKS; rank++) {
+		bool heap = rank >= LA_LOCK_HEAP &&
+			    rank < LA_LOCK_HEAP + LA_HEAP_SHARDS;
+
+		la_lock(rank);
+		assert_int_equal(gets_signals(), heap);
+		la_unlock(rank);
+		assert_true(gets_signals());
+	}
+}
+
+/* ---- copies that are made without libc ---- */
+
+static unsigned orphans;
+static uint32_t keeper_holds, keeper_may_go;
+
+static void orphaned(void)
+{
+	orphans++;
+}
+
+static void *keep_lock(void *unused)
+{
+	la_lock(LA_LOCK_NODES);
+	__atomic_store_n(&keeper_holds, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&keeper_may_go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	la_unlock(LA_LOCK_NODES);
+	return unused;
+}
+
+/* Its owner is not there: it must not be waited for. */
+static int use_lost_lock(void)
+{
+	la_lock(LA_LOCK_MAPS);
+	la_lock(LA_LOCK_NODES);
+	if (!la_lock_held(LA_LOCK_NODES) || orphans != 1)
+		return 1;
+	/* What it holds itself is not taken from it. */
+	if (!la_lock_held(LA_LOCK_MAPS))
+		return 2;
+	la_unlock(LA_LOCK_NODES);
+	la_unlock(LA_LOCK_MAPS);
+	return 0;
+}
+
+static void test_owner_that_was_not_copied(void **state)
+{
+	pthread_t keeper;
+	long child;
+	int status;
+
+	(void)state;
+	la_lock_boot(orphaned);
+	assert_int_equal(pthread_create(&keeper, NULL, keep_lock, NULL), 0);
+	while (!__atomic_load_n(&keeper_holds, __ATOMIC_ACQUIRE))
+		sched_yield();
+	child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	assert_true(child >= 0);
+	if (!child)
+		_exit(use_lost_lock());
+	assert_int_equal(waitpid((pid_t)child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(orphans, 0);
+	__atomic_store_n(&keeper_may_go, 1, __ATOMIC_RELEASE);
+	pthread_join(keeper, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +309,9 @@ int main(void)
 		cmocka_unit_test(test_all_but_what_is_held),
 		cmocka_unit_test(test_child_starts_free),
 		cmocka_unit_test(test_fork_among_threads),
+		cmocka_unit_test(test_calm),
+		cmocka_unit_test(test_calm_while_a_lock_is_held),
+		cmocka_unit_test(test_owner_that_was_not_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,11 +365,13 @@ static void test_folder_limit(void **state)
 	assert_int_equal(count_names("server.x"), 5);
 	assert_true(is_there(BASE_NAME ".1.pb.gz"));
 	assert_true(is_there("server.x.4711.20251121T124510123Z.10.pb.gz"));
-	/* Others need the room: the first of this process stays even so. */
+	/* Others need the room: the first of this process has to stay. */
 	make_file("other.1.20251121T124501123Z.2.pb.gz",
 		  "0123456789012345678901234567890123456789");
 	assert_int_equal(store(BASE_NS + 60 * SECOND, "0123456789", path),
 			 -EDQUOT);
+	/* Nor is anything else given up, since that would not be enough. */
+	assert_int_equal(count_names("server.x"), 5);
 	assert_true(is_there(BASE_NAME ".1.pb.gz"));
 	assert_true(is_there("other.1.20251121T124501123Z.1.pb.gz"));
 	assert_true(is_there("large"));
