@@ -112,7 +112,7 @@ static __thread la_signal_set own_mask;
 void la_calm_begin(void)
 {
 	static const la_signal_set everything = UINT64_MAX;
-	la_signal_set before;
+	la_signal_set before = 0;
 
 	la_sys_sigprocmask(SIG_SETMASK, &everything, &before);
 	if (calm_depth++ == 0)

@@ -150,18 +150,27 @@ static bool ends_alike(const struct la_state *state,
 							LA_STEP_LOST);
 }
 
-/* From `to` down to `from`, which is from the leaf outwards. */
-static bool words_hold(const struct word *from, const struct word *to)
+/*
+ * From `to` down to `from`, which is from the leaf outwards; `sp` is the leaf's.
+ * The stack may end earlier than it did.
+ */
+static bool words_hold(const struct word *from, const struct word *to,
+		       uintptr_t sp)
 {
-	while (to-- > from)
-		if (la_unlikely(*to->address != to->value))
+	uintptr_t near = sp;
+
+	while (to-- > from) {
+		if (!la_unwind_readable((uintptr_t)to->address, near) ||
+		    *to->address != to->value)
 			return false;
+		near = (uintptr_t)to->address;
+	}
 	return true;
 }
 
 /*
- * The same, several at a time, and so also words behind one that has changed:
- * only where the whole stack is known to be readable.
+ * The same where the whole stack is known to be readable: several at a time, and
+ * so also words behind one that has changed.
  */
 static bool words_hold_together(const struct word *from, const struct word *to)
 {
@@ -171,7 +180,10 @@ static bool words_hold_together(const struct word *from, const struct word *to)
 				(*to[-3].address ^ to[-3].value) |
 				(*to[-4].address ^ to[-4].value)))
 			return false;
-	return words_hold(from, to);
+	while (to-- > from)
+		if (la_unlikely(*to->address != to->value))
+			return false;
+	return true;
 }
 
 /*
@@ -194,7 +206,8 @@ static bool unchanged(const struct la_state *state,
 		if (step->special != caller->special ?
 			    !steps_alike(state, step) :
 			    !words_hold(trail->words + caller->words,
-					trail->words + step->words))
+					trail->words + step->words,
+					step->registers.sp))
 			return false;
 	}
 	return ends_alike(state, trail);

@@ -4,6 +4,8 @@
 
 #include "agent/system.h"
 
+#include <errno.h>
+
 /* How far up the stack a guessed frame may lie, as in libunwind. */
 enum { GUESS_REACH = 0x4000 };
 
@@ -12,11 +14,26 @@ static uintptr_t word_at(uintptr_t address)
 	return *(const uintptr_t *)address;
 }
 
-/* Whether the word at `address` lies in the part of the stack from `low` on. */
+/*
+ * The kernel reads the set of signals before it looks at what is to be done with
+ * it: -EFAULT where it cannot, and else -EINVAL. Nothing is changed.
+ */
+bool la_unwind_readable(uintptr_t address, uintptr_t near)
+{
+	const uintptr_t page = 4096;
+
+	return (address ^ near) < page ||
+	       la_arch_syscall(SYS_rt_sigprocmask, ~0, (long)address, 0,
+			       sizeof(la_signal_set), 0, 0) != -EFAULT;
+}
+
+/* Whether the word at `address` lies on the stack, from `low` on. */
 static bool on_stack(uintptr_t address, uintptr_t low, uintptr_t limit)
 {
-	return address >= low && address % sizeof(uintptr_t) == 0 &&
-	       (!limit || address + sizeof(uintptr_t) <= limit);
+	if (address < low || address % sizeof(uintptr_t))
+		return false;
+	return limit ? address + sizeof(uintptr_t) <= limit :
+		       la_unwind_readable(address, low);
 }
 
 static enum la_step arrive(struct la_registers *registers, uintptr_t pc,
@@ -46,10 +63,14 @@ static enum la_step step_guess(struct la_registers *registers, uintptr_t limit)
 }
 
 static enum la_step step_signal(const struct la_rule *rule,
-				struct la_registers *registers)
+				struct la_registers *registers, uintptr_t limit)
 {
 	uintptr_t sp = registers->sp;
 
+	if (!on_stack(sp + (uintptr_t)(intptr_t)rule->cfa, sp, limit) ||
+	    !on_stack(sp + (uintptr_t)(intptr_t)rule->slot, sp, limit) ||
+	    !on_stack(sp + (uintptr_t)(intptr_t)rule->fp, sp, limit))
+		return LA_STEP_LOST;
 	registers->pc = word_at(sp + (uintptr_t)(intptr_t)rule->cfa);
 	registers->sp = word_at(sp + (uintptr_t)(intptr_t)rule->slot);
 	if (rule->fp_rule == LA_FP_SAVED)
@@ -101,7 +122,7 @@ enum la_step la_unwind_step(const struct la_rule *rule,
 		cfa = word_at(slot) + offset;
 		return step_to_cfa(rule, registers, cfa, registers->fp, limit);
 	case LA_RULE_SIGNAL:
-		return step_signal(rule, registers);
+		return step_signal(rule, registers, limit);
 	case LA_RULE_GUESS:
 		return step_guess(registers, limit);
 	case LA_RULE_END:

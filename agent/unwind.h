@@ -64,9 +64,16 @@ enum la_step {
 };
 
 /*
+ * Whether the word at `address` can be read, given that the one at `near` can:
+ * asks the kernel when it lies in another page.
+ */
+bool la_unwind_readable(uintptr_t address, uintptr_t near);
+
+/*
  * One step outwards. `limit` is the highest address of the stack in use, or 0
- * where unknown; then only unwind information is trusted, no guess. Memory is
- * read only between sp and limit.
+ * where unknown: then only unwind information is trusted, no guess, and it is
+ * made sure that what it points to can be read. Memory is read only between sp
+ * (less the red zone) and limit.
  */
 enum la_step la_unwind_step(const struct la_rule *rule,
 			    struct la_registers *registers, uintptr_t limit);
