@@ -1,0 +1,221 @@
+/* One picture of all counts: those of sites, those that threads hold back. */
+#include "agent/snapshot.h"
+
+#include "agent/heap.h"
+#include "agent/maps.h"
+#include "agent/memory.h"
+#include "agent/state.h"
+#include "agent/threads.h"
+
+#include "tests/support/agent_check.h"
+
+static uint32_t new_node(void)
+{
+	static uint32_t frame = 1000;
+
+	return la_sites_node(LA_ROOT_NODE, ++frame);
+}
+
+static struct la_row row_of(uint32_t site)
+{
+	struct la_snapshot snapshot;
+	struct la_row row;
+
+	assert_int_equal(la_snapshot_take(&snapshot), 0);
+	assert_true(site <= snapshot.sites);
+	row = snapshot.rows[site];
+	la_snapshot_free(&snapshot);
+	assert_null(snapshot.rows);
+	return row;
+}
+
+static void assert_row(uint32_t site, uint64_t alloc_objects,
+		       uint64_t alloc_bytes, uint64_t live_objects,
+		       uint64_t live_bytes)
+{
+	struct la_row row = row_of(site);
+
+	assert_int_equal(row.allocated.objects, alloc_objects);
+	assert_int_equal(row.allocated.bytes, alloc_bytes);
+	assert_int_equal(row.live.objects, live_objects);
+	assert_int_equal(row.live.bytes, live_bytes);
+}
+
+static void test_live_blocks(void **state)
+{
+	uint32_t site = la_sites_heap(new_node());
+	struct la_block block = { UINT64_C(1) << 40, site };
+
+	(void)state;
+	assert_row(site, 0, 0, 0, 0);
+	assert_true(la_heap_insert(0x100000, block));
+	assert_true(la_heap_insert(0x200000, block));
+	assert_row(site, 0, 0, 2, UINT64_C(1) << 41);
+	assert_true(la_heap_remove(0x100000, &block));
+	assert_true(la_heap_remove(0x200000, &block));
+	assert_row(site, 0, 0, 0, 0);
+}
+
+/* An object in two parts counts once, with the bytes of both. */
+static void test_live_mappings(void **state)
+{
+	uint32_t site = la_sites_other(new_node(), LA_KIND_ID_MMAP, 0);
+
+	(void)state;
+	assert_true(la_maps_add(0x10000, 0x20000, site));
+	assert_true(la_maps_add(0x30000, 0x40000, site));
+	la_maps_discard(la_maps_take(0x14000, 0x15000));
+	assert_row(site, 0, 0, 2, 0x1f000);
+	la_maps_discard(la_maps_take(0x10000, 0x40000));
+	assert_row(site, 0, 0, 0, 0);
+}
+
+static void test_totals_leave_out_threads(void **state)
+{
+	uint32_t heap = la_sites_heap(new_node());
+	uint32_t map = la_sites_other(new_node(), LA_KIND_ID_MMAP, 0);
+	uint32_t thread = la_sites_other(new_node(), LA_KIND_ID_THREAD, 4096);
+	struct la_host_thread *host = la_threads_prepare(thread, false);
+	struct la_block block = { 7, heap };
+	struct la_snapshot snapshot;
+
+	(void)state;
+	assert_true(la_heap_insert(0x100000, block));
+	assert_true(la_maps_add(0x10000, 0x11000, map));
+	assert_int_equal(la_snapshot_take(&snapshot), 0);
+	assert_int_equal(snapshot.rows[thread].live.objects, 1);
+	assert_int_equal(snapshot.rows[thread].live.bytes, 0);
+	assert_int_equal(snapshot.live_objects, 2);
+	assert_int_equal(snapshot.live_bytes, 7 + 4096);
+	la_snapshot_free(&snapshot);
+	la_threads_cancel(host);
+	la_heap_remove(0x100000, &block);
+	la_maps_discard(la_maps_take(0x10000, 0x11000));
+}
+
+static void test_memory_is_given_back(void **state)
+{
+	struct la_snapshot snapshot;
+	size_t before = la_memory_bytes();
+
+	(void)state;
+	assert_int_equal(la_snapshot_take(&snapshot), 0);
+	assert_true(la_memory_bytes() > before);
+	la_snapshot_free(&snapshot);
+	assert_int_equal(la_memory_bytes(), before);
+}
+
+/* ---- what was ever allocated ---- */
+
+static void test_held_counts_are_seen(void **state)
+{
+	uint32_t site = la_sites_heap(new_node());
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		la_state_count(la_state_get(), site, 10);
+	assert_row(site, 1000, 10000, 0, 0);
+	la_sites_count(site, 1, 5);
+	assert_row(site, 1001, 10005, 0, 0);
+}
+
+/* More sites than a thread has places for: they push each other out. */
+enum { THREADS = 4, SITES = 700, ROUNDS = 300 };
+
+static uint32_t sites[SITES];
+
+static void count_all(unsigned number)
+{
+	struct la_state *state = la_state_get();
+	uint64_t seed = number;
+
+	for (uint32_t i = 0; i < SITES * ROUNDS; i++)
+		la_state_count(state, sites[i % SITES], i % SITES + 1);
+	/* And once more, in no order: which the sums must not mind. */
+	for (uint32_t i = 0; i < 10000; i++)
+		la_state_count(state, sites[random_below(&seed, 2)], 1);
+}
+
+static void test_nothing_is_lost_with_threads(void **state)
+{
+	uint64_t objects = 0, bytes = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < SITES; i++)
+		sites[i] = la_sites_heap(new_node());
+	crew(THREADS, count_all);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct la_row row = row_of(sites[i]);
+
+		objects += row.allocated.objects;
+		bytes += row.allocated.bytes;
+	}
+	assert_int_equal(objects, THREADS * (2 * ROUNDS + 10000));
+	assert_int_equal(bytes, THREADS * (ROUNDS * (1 + 2) + 10000));
+	for (uint32_t i = 2; i < SITES; i++)
+		assert_row(sites[i], THREADS * ROUNDS,
+			   (uint64_t)THREADS * ROUNDS * (i + 1), 0, 0);
+}
+
+/* A thread that is there still, and holds its counts back. */
+static uint32_t counted, may_end;
+static uint32_t waiting_site;
+
+static void *count_and_wait(void *unused)
+{
+	for (int i = 0; i < 123; i++)
+		la_state_count(la_state_get(), waiting_site, 2);
+	__atomic_store_n(&counted, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&may_end, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	return unused;
+}
+
+static int look_in_child(void)
+{
+	struct la_row row;
+
+	la_state_after_fork();
+	row = row_of(waiting_site);
+	return row.allocated.objects == 123 && row.allocated.bytes == 246 ? 0 :
+									    1;
+}
+
+static void test_counts_of_a_running_thread(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	waiting_site = la_sites_heap(new_node());
+	assert_int_equal(pthread_create(&thread, NULL, count_and_wait, NULL),
+			 0);
+	while (!__atomic_load_n(&counted, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	assert_row(waiting_site, 123, 246, 0, 0);
+	/* In a child it is not there, but what it has counted is. */
+	assert_int_equal(in_child(look_in_child), 0);
+	__atomic_store_n(&may_end, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	assert_row(waiting_site, 123, 246, 0, 0);
+}
+
+static int boot(void **state)
+{
+	(void)state;
+	return la_state_boot();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_live_blocks),
+		cmocka_unit_test(test_live_mappings),
+		cmocka_unit_test(test_totals_leave_out_threads),
+		cmocka_unit_test(test_memory_is_given_back),
+		cmocka_unit_test(test_held_counts_are_seen),
+		cmocka_unit_test(test_nothing_is_lost_with_threads),
+		cmocka_unit_test(test_counts_of_a_running_thread),
+	};
+
+	return cmocka_run_group_tests(tests, boot, NULL);
+}
