@@ -72,8 +72,8 @@ struct next {
 	bool records; /* it belongs to the allocator: these hooks record */
 };
 
-/* What is next in load order, for the whole program; function NULL: not known. */
-static struct next next_operators[OPERATORS];
+/* What is next in load order, for the whole program, or NULL. */
+static void *next_operators[OPERATORS];
 
 /*
  * Where nothing is, plugins may have brought the C++ runtime, or operators of
@@ -97,6 +97,21 @@ static void *last_resort(enum operator_name name)
 	return name >= NEW_ALIGNED ? (void *)aligned_new : (void *)malloc;
 }
 
+/* Looks a symbol up; what that allocates, and its failure, are not the host's. */
+static void *look_up(void *where, enum operator_name name)
+{
+	struct la_state *state = la_state_get();
+	void *found;
+
+	if (state)
+		state->own++;
+	found = dlsym(where, symbols[name]);
+	dlerror();
+	if (state)
+		state->own--;
+	return found;
+}
+
 /* The definition that the caller's own object and its dependencies have. */
 static void *search_object(enum operator_name name, uintptr_t caller)
 {
@@ -106,9 +121,7 @@ static void *search_object(enum operator_name name, uintptr_t caller)
 
 	/* glibc's handles are the objects' link maps. */
 	if (dladdr1((void *)caller, &info, (void **)&object, RTLD_DL_LINKMAP))
-		found = dlsym(object, symbols[name]);
-	/* What was not found is not the host's error. */
-	dlerror();
+		found = look_up(object, name);
 	return found ? found : last_resort(name);
 }
 
@@ -129,21 +142,39 @@ static struct next find_own(enum operator_name name, uintptr_t caller)
 	return own_operators[name].next;
 }
 
+static void *search_program(enum operator_name name)
+{
+	void *found = look_up(RTLD_NEXT, name);
+
+	__atomic_store_n(&next_operators[name], found, __ATOMIC_RELEASE);
+	return found;
+}
+
+/*
+ * All at once while the program starts: later, the loader's lock may be held by
+ * a thread that waits for the one that calls operator new.
+ */
+static bool searched;
+
+static void __attribute__((constructor)) search_all(void)
+{
+	for (enum operator_name name = 0; name < OPERATORS; name++)
+		search_program(name);
+	searched = true;
+}
+
 static struct next find(enum operator_name name, uintptr_t caller)
 {
-	struct next *next = &next_operators[name];
-	void *found = __atomic_load_n(&next->function, __ATOMIC_ACQUIRE);
+	void *found = __atomic_load_n(&next_operators[name], __ATOMIC_ACQUIRE);
 
-	if (la_unlikely(!found)) {
-		found = dlsym(RTLD_NEXT, symbols[name]);
-		dlerror();
-		if (!found)
-			return find_own(name, caller);
-		next->records = la_in_range(la_allocator_range,
-					    (uintptr_t)found);
-		__atomic_store_n(&next->function, found, __ATOMIC_RELEASE);
-	}
-	return *next;
+	if (la_unlikely(!found) && !searched)
+		found = search_program(name);
+	if (la_unlikely(!found))
+		return find_own(name, caller);
+	return (struct next){
+		.function = found,
+		.records = la_in_range(la_allocator_range, (uintptr_t)found),
+	};
 }
 
 /* Before the next operator new: nothing was recorded on its behalf yet. */
