@@ -24,6 +24,9 @@ class Hangs(HostTest):
     def test_a_filter_that_ends_the_agents_thread(self):
         self.run_both([program('filtered')])
 
+    def test_a_constructor_that_waits_for_a_thread(self):
+        self.run_both([program('loads'), program('libwaiting.so')])
+
     def test_fork_while_another_looks_at_what_is_loaded(self):
         # So that every thread's start allocates in the loader.
         self.run_both([program('slow_loader')], extra={
