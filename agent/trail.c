@@ -157,7 +157,8 @@ static bool ends_alike(const struct la_state *state,
 static bool words_hold(const struct word *from, const struct word *to,
 		       uintptr_t sp)
 {
-	uintptr_t near = sp;
+	/* At sp itself, the stack may end. */
+	uintptr_t near = sp - sizeof(uintptr_t);
 
 	while (to-- > from) {
 		if (!la_unwind_readable((uintptr_t)to->address, near) ||

@@ -27,13 +27,16 @@ bool la_unwind_readable(uintptr_t address, uintptr_t near)
 			       sizeof(la_signal_set), 0, 0) != -EFAULT;
 }
 
-/* Whether the word at `address` lies on the stack, from `low` on. */
+/*
+ * Whether the word at `address` lies on the stack, from `low` on. Below that, a
+ * word was read; at it, the stack may end.
+ */
 static bool on_stack(uintptr_t address, uintptr_t low, uintptr_t limit)
 {
 	if (address < low || address % sizeof(uintptr_t))
 		return false;
 	return limit ? address + sizeof(uintptr_t) <= limit :
-		       la_unwind_readable(address, low);
+		       la_unwind_readable(address, low - sizeof(uintptr_t));
 }
 
 static enum la_step arrive(struct la_registers *registers, uintptr_t pc,

@@ -37,6 +37,9 @@ class Memory(HostTest):
     def test_jumps_out_of_a_snapshot(self):
         self.run_both([program('jumps'), 'snapshot'])
 
+    def test_a_stack_of_unknown_end(self):
+        self.run_both([program('other_stack')])
+
     def test_plugins_with_operators_of_their_own(self):
         copy = self.directory / 'copy.so'
         shutil.copy(program('libown_new.so'), copy)
