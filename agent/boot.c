@@ -14,14 +14,18 @@
 
 #include "agent/dump.h"
 #include "agent/frames.h"
-#include "agent/hook.h"
 #include "agent/lock.h"
+#include "agent/modules.h"
 #include "agent/notice.h"
 #include "agent/options.h"
 #include "agent/process.h"
+#include "agent/real.h"
 #include "agent/signals.h"
 #include "agent/stack.h"
+#include "agent/state.h"
 #include "agent/store.h"
+#include "agent/threads.h"
+#include "agent/tracker.h"
 #include "agent/trigger.h"
 #include "agent/unwind.h"
 
@@ -281,7 +285,8 @@ void la_boot_exec(void)
 	errno = host_errno;
 }
 
-LA_EXPORT int leakagent_snapshot(const char *reason)
+__attribute__((visibility("default"))) int
+leakagent_snapshot(const char *reason)
 {
 	char text[256];
 	int host_errno = errno, result;

@@ -80,7 +80,7 @@ enum la_sample_type {
 #define LA_COMMENT_SWAP "swap_bytes"
 #define LA_COMMENT_ALLOCATOR "allocator" /* file that defines the next malloc */
 #define LA_COMMENT_SIGNAL "signal"       /* a name, off, or taken-by-host */
-#define LA_COMMENT_TRACKING "tracking"   /* on, or off since when */
+#define LA_COMMENT_TRACKING "tracking"   /* on or off */
 #define LA_COMMENT_AGENT_BYTES "agent_bytes" /* the agent's own memory */
 #define LA_COMMENT_DROPS "drops"             /* events it could not record */
 
