@@ -11,7 +11,8 @@
 struct la_host_thread {
 	pthread_t id;
 	uint32_t site;
-	bool known;    /* id is */
+	bool named;    /* id was set, by whichever came first */
+	bool known;    /* id is its own still */
 	bool creating; /* the creator still refers to the record */
 	bool released;
 	bool detached;
@@ -85,9 +86,24 @@ void la_threads_cancel(struct la_host_thread *thread)
 	la_unlock(LA_LOCK_THREADS);
 }
 
+static bool has_id(const struct la_host_thread *thread, pthread_t id)
+{
+	return thread->known && pthread_equal(thread->id, id);
+}
+
+/*
+ * A thread gets an id that was another's as soon as that one was joined, which
+ * may be before the one who joined it has said so here.
+ */
 static void set_id(struct la_host_thread *thread, pthread_t id)
 {
+	if (thread->named)
+		return;
+	for (struct la_host_thread *other = live; other; other = other->next)
+		if (has_id(other, id))
+			other->known = false;
 	thread->id = id;
+	thread->named = true;
 	thread->known = true;
 }
 
@@ -122,10 +138,8 @@ struct la_host_thread *la_threads_find(pthread_t id)
 	struct la_host_thread *thread;
 
 	la_lock(LA_LOCK_THREADS);
-	/* Ids are only used again once their thread was released. */
-	for (thread = live; thread; thread = thread->next)
-		if (thread->known && pthread_equal(thread->id, id))
-			break;
+	for (thread = live; thread && !has_id(thread, id);)
+		thread = thread->next;
 	la_unlock(LA_LOCK_THREADS);
 	return thread;
 }
@@ -163,8 +177,7 @@ void la_threads_after_fork(void)
 	for (; thread; thread = next) {
 		next = thread->next;
 		thread->creating = false;
-		if (!thread->known ||
-		    !pthread_equal(thread->id, pthread_self()))
+		if (!has_id(thread, pthread_self()))
 			release(thread);
 	}
 }

@@ -198,6 +198,31 @@ static void test_joined_twice_before_its_creator_knows(void **state)
 	assert_int_equal(live_at(other_site), 0);
 }
 
+/*
+ * The system gives an id away again once its thread is joined: the joiner's
+ * word of it, and the creator's, may come later than the next owner's.
+ */
+static void test_id_of_another_again(void **state)
+{
+	uint32_t site = new_site();
+	struct la_host_thread *next = la_threads_prepare(site, false);
+	struct la_host_thread *first = la_threads_prepare(site, false);
+
+	(void)state;
+	la_threads_began(first, id_of(60));
+	la_threads_ended(first);
+	la_threads_began(next, id_of(60));
+	assert_ptr_equal(la_threads_find(id_of(60)), next);
+	la_threads_created(first, id_of(60));
+	assert_ptr_equal(la_threads_find(id_of(60)), next);
+	la_threads_created(next, id_of(60));
+	la_threads_joined(first);
+	assert_int_equal(live_at(site), 1);
+	assert_ptr_equal(la_threads_find(id_of(60)), next);
+	la_threads_joined(next);
+	assert_int_equal(live_at(site), 0);
+}
+
 static void test_unknown_id(void **state)
 {
 	(void)state;
@@ -332,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_joined_before_its_creator_knows),
 		cmocka_unit_test(test_joined_twice),
 		cmocka_unit_test(test_joined_twice_before_its_creator_knows),
+		cmocka_unit_test(test_id_of_another_again),
 		cmocka_unit_test(test_unknown_id),
 		cmocka_unit_test(test_found_among_many),
 		cmocka_unit_test(test_child_has_the_forking_thread_alone),
