@@ -6,7 +6,8 @@
  * A snapshot
  *   has the four sample types below, in this order, each sample one value for
  *     each; inuse_space is the default; period_type is space/bytes; period 1
- *     means exact;
+ *     means exact, another one is the mean number of bytes between two sampled
+ *     allocations: values are then estimates, scaled up already, of kind heap;
  *   lists the main program as its first mapping; a mapping is the executable
  *     segment of one loaded object, so that
  *         address - memory_start + file_offset
@@ -46,6 +47,17 @@ enum la_sample_type {
 #define LA_LABEL_KIND "kind"             /* string: one of the kinds below */
 #define LA_LABEL_STACK_SIZE "stack_size" /* number, bytes: kind=thread only */
 
+/*
+ * Numbers, on samples whose values are estimates: one standard error of each
+ * value. Errors of different samples of a snapshot are independent: the error
+ * of a sum is the root of the sum of their squares. Two snapshots of one process
+ * share blocks: what was sampled between them has the error
+ *     sqrt(later alloc error^2 - earlier alloc error^2).
+ */
+#define LA_LABEL_ERROR_NAMES                                                   \
+	{ "alloc_objects_error", "alloc_space_error", "inuse_objects_error",   \
+	  "inuse_space_error" }
+
 #define LA_KIND_HEAP "heap"
 #define LA_KIND_MMAP "mmap"
 #define LA_KIND_THREAD "thread"
@@ -58,6 +70,7 @@ enum la_sample_type {
  */
 #define LA_FRAME_JIT "[jit]"
 #define LA_FRAME_TRUNCATED "[truncated]"
+#define LA_FRAME_UNTRACKED "[untracked stacks]"
 
 /*
  * Comments, each "key=value". Times are RFC 3339 in UTC with milliseconds,
@@ -82,7 +95,15 @@ enum la_sample_type {
 #define LA_COMMENT_SIGNAL "signal"       /* a name, off, or taken-by-host */
 #define LA_COMMENT_TRACKING "tracking"   /* on or off */
 #define LA_COMMENT_AGENT_BYTES "agent_bytes" /* the agent's own memory */
+#define LA_COMMENT_AGENT_LIMIT "agent_limit_bytes" /* its `memory` option */
 #define LA_COMMENT_DROPS "drops"             /* events it could not record */
+/* The `sample` option, 0 = exact; and what the memory limit made of it since:
+ * the mean bytes between samples now, only there when it differs. */
+#define LA_COMMENT_SAMPLE "sample_bytes"
+#define LA_COMMENT_COARSENED "coarsened_bytes"
+/* With the `verify` option: stacks compared, and those that differed. */
+#define LA_COMMENT_VERIFIED "verified_stacks"
+#define LA_COMMENT_DIFFERENT "different_stacks"
 
 #define LA_SIGNAL_TAKEN "taken-by-host"
 
