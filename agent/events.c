@@ -36,6 +36,24 @@ void la_events_commit(struct la_state *state)
 	state->pending->added++;
 }
 
+bool la_events_pass(struct la_state *state, uintptr_t address)
+{
+	struct la_events *events = state->pending;
+
+	if (!events)
+		return false;
+	for (uint32_t at = events->added; at-- != events->taken;) {
+		struct la_event *event = &events->ring[at % RING];
+
+		if (event->kind == LA_EVENT_BLOCK &&
+		    event->address == address) {
+			event->kind = LA_EVENT_BLOCK_PASSED;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool la_events_wait(const struct la_state *state)
 {
 	return state->pending->taken != state->pending->added;

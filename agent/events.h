@@ -12,6 +12,7 @@
 
 enum la_event_kind {
 	LA_EVENT_BLOCK,
+	LA_EVENT_BLOCK_PASSED, /* one that is gone already */
 	LA_EVENT_BLOCK_GONE,
 	LA_EVENT_MAP,
 	LA_EVENT_MAP_GONE
@@ -28,6 +29,12 @@ struct la_event {
 /* Room for one more event, or NULL: then it is counted as dropped. */
 struct la_event *la_events_reserve(struct la_state *state);
 void la_events_commit(struct la_state *state);
+
+/*
+ * Of a block that waits to be recorded: it is gone. False when none waits at
+ * this address.
+ */
+bool la_events_pass(struct la_state *state, uintptr_t address);
 
 /* Cheap where no handler ever interrupted the tracker. */
 bool la_events_wait(const struct la_state *state);

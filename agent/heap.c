@@ -154,7 +154,8 @@ bool la_heap_busy(uintptr_t address)
 	return la_lock_held(LA_LOCK_HEAP + shard_of(address));
 }
 
-void la_heap_walk(void (*visit)(void *argument, struct la_block block),
+void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
+				struct la_block block),
 		  void *argument)
 {
 	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++) {
@@ -163,7 +164,8 @@ void la_heap_walk(void (*visit)(void *argument, struct la_block block),
 		la_lock(LA_LOCK_HEAP + number);
 		for (uint32_t i = 0; shard->slots && i <= shard->mask; i++)
 			if (shard->slots[i].address_and_size)
-				visit(argument, block_of(&shard->slots[i]));
+				visit(argument, address_of(&shard->slots[i]),
+				      block_of(&shard->slots[i]));
 		la_unlock(LA_LOCK_HEAP + number);
 	}
 }

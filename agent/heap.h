@@ -1,7 +1,7 @@
 /*
- * The live heap blocks: address -> size and site. Exact, 16 bytes a slot, in
- * LA_HEAP_SHARDS parts with a lock each, chosen by address so that threads that
- * allocate from different regions do not meet. Any thread.
+ * The live heap blocks that are not in the shadow: address -> size and site, 16
+ * bytes a slot, in LA_HEAP_SHARDS parts with a lock each, chosen by address so
+ * that threads that allocate from different regions do not meet. Any thread.
  */
 #ifndef LA_HEAP_H
 #define LA_HEAP_H
@@ -33,7 +33,8 @@ bool la_heap_busy(uintptr_t address);
  * Calls visit for every block, one part after the other: a part is a consistent
  * picture. No allocation, no tracking inside visit.
  */
-void la_heap_walk(void (*visit)(void *argument, struct la_block block),
+void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
+				struct la_block block),
 		  void *argument);
 
 #endif

@@ -49,24 +49,14 @@ static struct placed *map;
 static uint32_t map_count, map_room;
 static unsigned long long known_adds, known_subs;
 
-static uint32_t suspected;
-static uint32_t generation = 1;
+uint32_t la_modules_doubt;
+uint32_t la_modules_count_of_changes = 1;
 
 static char executable[PATH_MAX];
 
 void la_modules_suspect(void)
 {
-	__atomic_store_n(&suspected, 1, __ATOMIC_RELEASE);
-}
-
-bool la_modules_suspected(void)
-{
-	return __atomic_load_n(&suspected, __ATOMIC_RELAXED);
-}
-
-uint32_t la_modules_generation(void)
-{
-	return __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&la_modules_doubt, 1, __ATOMIC_RELEASE);
 }
 
 const struct la_module *la_module_at(uint32_t id)
@@ -347,7 +337,7 @@ static void refresh(void)
 	struct gathering gathering = { 0 };
 
 	/* Before looking: what changes while we look is for the next time. */
-	__atomic_store_n(&suspected, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&la_modules_doubt, 0, __ATOMIC_RELEASE);
 	dl_iterate_phdr(read_counters, &gathering);
 	if (gathering.adds == __atomic_load_n(&known_adds, __ATOMIC_RELAXED) &&
 	    gathering.subs == __atomic_load_n(&known_subs, __ATOMIC_RELAXED))
@@ -359,7 +349,7 @@ static void refresh(void)
 		merge(&gathering);
 		__atomic_store_n(&known_adds, gathering.adds, __ATOMIC_RELAXED);
 		__atomic_store_n(&known_subs, gathering.subs, __ATOMIC_RELAXED);
-		__atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&la_modules_count_of_changes, 1, __ATOMIC_RELEASE);
 	}
 	la_unlock(LA_LOCK_MODULES);
 	la_memory_unmap(gathering.buffer, gathering.size);

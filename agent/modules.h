@@ -34,7 +34,13 @@ int la_modules_boot(void);
  * unloads. Cheap, any thread.
  */
 void la_modules_suspect(void);
-bool la_modules_suspected(void);
+
+extern uint32_t la_modules_doubt;
+
+static inline bool la_modules_suspected(void)
+{
+	return __atomic_load_n(&la_modules_doubt, __ATOMIC_RELAXED);
+}
 
 /*
  * Brings the map up to date if the loader's counters moved. Any thread, with
@@ -50,7 +56,12 @@ void la_modules_hold(void);
 void la_modules_release(void);
 
 /* Of the present map: raised with every change. */
-uint32_t la_modules_generation(void);
+extern uint32_t la_modules_count_of_changes;
+
+static inline uint32_t la_modules_generation(void)
+{
+	return __atomic_load_n(&la_modules_count_of_changes, __ATOMIC_ACQUIRE);
+}
 
 /* The module that is loaded at `address`, or 0. */
 uint32_t la_modules_find(uintptr_t address);

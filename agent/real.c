@@ -5,11 +5,13 @@
 #include "agent/real.h"
 
 #include "agent/modules.h"
+#include "agent/shadow.h"
 #include "agent/system.h"
 #include "agent/unwind.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <string.h>
 
 struct la_real la_real;
@@ -199,6 +201,9 @@ void la_real_locate(void)
 
 	memcpy(&malloc_definition, &la_real.malloc, sizeof(malloc_definition));
 	la_allocator_range = locate(malloc_definition, &allocator);
+	/* Its smallest chunk has 32 bytes (MINSIZE in malloc/malloc.c). */
+	la_shadow_crowded = !la_in_range(la_allocator_range,
+					 (uintptr_t)gnu_get_libc_version);
 	/* Defined by every loader of an ELF system with thread-local storage. */
 	la_loader_range =
 		locate(dlsym(RTLD_DEFAULT, "__tls_get_addr"), &path);

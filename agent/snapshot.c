@@ -5,7 +5,7 @@
 
 #include "agent/snapshot.h"
 
-#include "agent/heap.h"
+#include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/memory.h"
 #include "agent/state.h"
@@ -102,7 +102,7 @@ int la_snapshot_take(struct la_snapshot *snapshot)
 	snapshot->rows = la_memory_map(rows_bytes(snapshot));
 	if (!snapshot->rows)
 		return -ENOMEM;
-	la_heap_walk(add_block, snapshot);
+	la_live_walk(add_block, snapshot);
 	la_maps_walk(add_map, snapshot);
 	la_threads_walk(add_thread, snapshot);
 	error = sum_allocated(snapshot);

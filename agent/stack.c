@@ -18,13 +18,6 @@ unsigned la_stack_depth(void)
 	return most_frames;
 }
 
-uintptr_t la_stack_limit(const struct la_state *state, uintptr_t sp)
-{
-	return sp >= state->stack_low && sp < state->stack_high ?
-		       state->stack_high :
-		       0;
-}
-
 struct la_capture la_stack_walk(struct la_state *state,
 				struct la_registers registers, uint32_t *frames,
 				bool patient)

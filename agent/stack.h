@@ -24,7 +24,13 @@ unsigned la_stack_depth(void);
  * Where the stack that `sp` is on ends, or 0 where that is not known: not every
  * stack is the thread's own (coroutines, alternate signal stacks).
  */
-uintptr_t la_stack_limit(const struct la_state *state, uintptr_t sp);
+static inline uintptr_t la_stack_limit(const struct la_state *state,
+				       uintptr_t sp)
+{
+	return sp >= state->stack_low && sp < state->stack_high ?
+		       state->stack_high :
+		       0;
+}
 
 /*
  * The frames from `registers` outwards, without the agent's own, into

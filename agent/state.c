@@ -32,26 +32,19 @@ uint64_t la_drops(void)
 	return __atomic_load_n(&drops, __ATOMIC_RELAXED);
 }
 
-bool la_state_inside_tracker(const struct la_state *state)
+bool la_state_inside_spare(void)
 {
-	return la_unlikely(state->spare) ? la_lock_held(LA_LOCK_SPARE) :
-					   state->tracking;
+	return la_lock_held(LA_LOCK_SPARE);
 }
 
-void la_state_enter_tracker(struct la_state *state)
+void la_state_enter_spare(void)
 {
-	if (la_unlikely(state->spare))
-		la_lock(LA_LOCK_SPARE);
-	state->tracking = 1;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	la_lock(LA_LOCK_SPARE);
 }
 
-void la_state_leave_tracker(struct la_state *state)
+void la_state_leave_spare(void)
 {
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	state->tracking = 0;
-	if (la_unlikely(state->spare))
-		la_unlock(LA_LOCK_SPARE);
+	la_unlock(LA_LOCK_SPARE);
 }
 
 static void release(struct la_held *held)
@@ -62,18 +55,12 @@ static void release(struct la_held *held)
 	held->bytes = 0;
 }
 
-void la_state_count(struct la_state *state, uint32_t site, uint64_t bytes)
+void la_state_hold(struct la_state *state, struct la_held *held, uint32_t site)
 {
-	struct la_held *held = &state->held[site % LA_HELD_COUNTS];
-
-	if (la_unlikely(held->site != site || held->objects == UINT32_MAX)) {
-		__atomic_add_fetch(&state->held_version, 1, __ATOMIC_ACQ_REL);
-		release(held);
-		held->site = site;
-		__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);
-	}
-	held->objects++;
-	held->bytes += bytes;
+	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_ACQ_REL);
+	release(held);
+	held->site = site;
+	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);
 }
 
 static void sum_state(const struct la_state *state, struct la_counts *totals,

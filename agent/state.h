@@ -96,13 +96,48 @@ static inline void la_allocator_leave(struct la_state *state)
 	state->allocator_frame = 0;
 }
 
+/* Of the state that threads share at their end: whoever is inside has its lock. */
+bool la_state_inside_spare(void);
+void la_state_enter_spare(void);
+void la_state_leave_spare(void);
+
 /* Whether the thread was interrupted inside the tracker. */
-bool la_state_inside_tracker(const struct la_state *state);
-void la_state_enter_tracker(struct la_state *state);
-void la_state_leave_tracker(struct la_state *state);
+static inline bool la_state_inside_tracker(const struct la_state *state)
+{
+	return la_unlikely(state->spare) ? la_state_inside_spare() :
+					   state->tracking;
+}
+
+static inline void la_state_enter_tracker(struct la_state *state)
+{
+	if (la_unlikely(state->spare))
+		la_state_enter_spare();
+	state->tracking = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void la_state_leave_tracker(struct la_state *state)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	state->tracking = 0;
+	if (la_unlikely(state->spare))
+		la_state_leave_spare();
+}
+
+/* Gives the place for a site's counts to this site. */
+void la_state_hold(struct la_state *state, struct la_held *held, uint32_t site);
 
 /* Counts an allocation of the thread's for later. */
-void la_state_count(struct la_state *state, uint32_t site, uint64_t bytes);
+static inline void la_state_count(struct la_state *state, uint32_t site,
+				  uint64_t bytes)
+{
+	struct la_held *held = &state->held[site % LA_HELD_COUNTS];
+
+	if (la_unlikely(held->site != site || held->objects == UINT32_MAX))
+		la_state_hold(state, held, site);
+	held->objects++;
+	held->bytes += bytes;
+}
 
 /*
  * Adds what all threads hold back to totals[site] for sites up to `most`, and

@@ -115,20 +115,37 @@ static uint32_t capture(struct la_state *state, const void *frame)
 	return la_trail_capture(state, la_arch_caller(frame));
 }
 
-static void record_block(struct la_state *state, uintptr_t address,
-			 uint64_t bytes, uint32_t node)
+static inline struct la_block block_of(uint64_t bytes, uint32_t node)
 {
-	struct la_block block = { .bytes = bytes };
+	return (struct la_block){
+		.bytes = bytes <= LA_HEAP_MOST_BYTES ? bytes :
+						       LA_HEAP_MOST_BYTES,
+		.site = la_likely(node != 0) ? la_sites_heap(node) : 0,
+	};
+}
 
-	if (bytes > LA_HEAP_MOST_BYTES)
-		block.bytes = LA_HEAP_MOST_BYTES;
-	block.site = node ? la_sites_heap(node) : 0;
-	if (!block.site || !la_heap_insert(address, block)) {
+static inline void record_block(struct la_state *state, uintptr_t address,
+				uint64_t bytes, uint32_t node)
+{
+	struct la_block block = block_of(bytes, node);
+
+	if (la_unlikely(!block.site || !la_live_insert(address, block))) {
 		la_drop();
 		return;
 	}
 	la_state_count(state, block.site, block.bytes);
 	note_growth(state, (int64_t)block.bytes);
+}
+
+/* Of a block that came and went. */
+static void count_block(struct la_state *state, uint64_t bytes, uint32_t node)
+{
+	struct la_block block = block_of(bytes, node);
+
+	if (block.site)
+		la_state_count(state, block.site, block.bytes);
+	else
+		la_drop();
 }
 
 static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
@@ -153,8 +170,12 @@ static void apply(struct la_state *state, const struct la_event *event)
 		record_block(state, event->address, event->bytes,
 			     la_stack_node(event->frames, event->capture));
 		break;
+	case LA_EVENT_BLOCK_PASSED:
+		count_block(state, event->bytes,
+			    la_stack_node(event->frames, event->capture));
+		break;
 	case LA_EVENT_BLOCK_GONE:
-		if (la_heap_remove(event->address, &was))
+		if (la_live_remove(event->address, &was))
 			note_growth(state, -(int64_t)was.bytes);
 		break;
 	case LA_EVENT_MAP:
@@ -198,16 +219,34 @@ void la_track_size(struct la_state *state, const void *block, size_t bytes)
 	if (la_state_inside_tracker(state))
 		return;
 	la_state_enter_tracker(state);
-	if (la_heap_remove((uintptr_t)block, &record)) {
+	if (la_live_remove((uintptr_t)block, &record)) {
 		uint64_t less = record.bytes - bytes;
 
 		record.bytes = bytes;
-		la_heap_insert((uintptr_t)block, record);
+		la_live_insert((uintptr_t)block, record);
 		/* Unsigned sums wrap round: this takes away. */
 		la_sites_count(record.site, 0, -less);
 		note_growth(state, -(int64_t)less);
 	}
 	la_tracker_end(state);
+}
+
+/* In a handler that interrupted the tracker, perhaps where it may not enter. */
+static bool __attribute__((noinline))
+untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
+{
+	bool found;
+
+	if (la_events_pass(state, address))
+		return false;
+	if (la_live_busy(address)) {
+		postpone(state, LA_EVENT_BLOCK_GONE, address, 0, NULL);
+		return false;
+	}
+	found = la_live_remove(address, was);
+	if (found)
+		note_growth(state, -(int64_t)was->bytes);
+	return found;
 }
 
 bool la_untrack_block(struct la_state *state, const void *block,
@@ -217,18 +256,13 @@ bool la_untrack_block(struct la_state *state, const void *block,
 	bool inside = la_state_inside_tracker(state);
 	bool found;
 
-	/* Only the part of the table that was interrupted is out of reach. */
-	if (la_unlikely(inside && la_heap_busy(address))) {
-		postpone(state, LA_EVENT_BLOCK_GONE, address, 0, NULL);
-		return false;
-	}
-	if (la_likely(!inside))
-		la_state_enter_tracker(state);
-	found = la_heap_remove(address, was);
-	if (found)
+	if (la_unlikely(inside))
+		return untrack_inside(state, address, was);
+	la_state_enter_tracker(state);
+	found = la_live_remove(address, was);
+	if (la_likely(found))
 		note_growth(state, -(int64_t)was->bytes);
-	if (la_likely(!inside))
-		la_tracker_end(state);
+	la_tracker_end(state);
 	return found;
 }
 
@@ -239,7 +273,7 @@ void la_retrack_block(struct la_state *state, const void *block,
 
 	if (!inside)
 		la_state_enter_tracker(state);
-	if (!la_heap_insert((uintptr_t)block, *was))
+	if (!la_live_insert((uintptr_t)block, *was))
 		la_drop();
 	note_growth(state, (int64_t)was->bytes);
 	if (!inside)

@@ -9,7 +9,7 @@
 #ifndef LA_TRACKER_H
 #define LA_TRACKER_H
 
-#include "agent/heap.h"
+#include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/state.h"
 #include "agent/threads.h"

@@ -56,8 +56,9 @@ struct totals {
 	uint64_t blocks, bytes, sites;
 };
 
-static void add_up(void *argument, struct la_block block)
+static void add_up(void *argument, uintptr_t address, struct la_block block)
 {
+	(void)address;
 	struct totals *totals = argument;
 
 	totals->blocks++;
@@ -252,7 +253,7 @@ static void assert_as_model(const struct model *model)
 
 	for (uint32_t i = 0; i < PLACES; i++)
 		if (model->there[i])
-			add_up(&expected, model->blocks[i]);
+			add_up(&expected, 0, model->blocks[i]);
 	assert_int_equal(totals.blocks, expected.blocks);
 	assert_true(totals.bytes == expected.bytes);
 	assert_true(totals.sites == expected.sites);
@@ -426,8 +427,10 @@ static void test_walk_meanwhile(void **state)
 				 48 * (uintptr_t)i);
 }
 
-static void look_whether_busy(void *argument, struct la_block block)
+static void look_whether_busy(void *argument, uintptr_t address,
+			      struct la_block block)
 {
+	(void)address;
 	if (block.site == 77)
 		*(bool *)argument = la_heap_busy(0x330000000000);
 }

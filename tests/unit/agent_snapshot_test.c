@@ -1,7 +1,7 @@
 /* One picture of all counts: those of sites, those that threads hold back. */
 #include "agent/snapshot.h"
 
-#include "agent/heap.h"
+#include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/memory.h"
 #include "agent/state.h"
@@ -48,11 +48,11 @@ static void test_live_blocks(void **state)
 
 	(void)state;
 	assert_row(site, 0, 0, 0, 0);
-	assert_true(la_heap_insert(0x100000, block));
-	assert_true(la_heap_insert(0x200000, block));
+	assert_true(la_live_insert(0x100000, block));
+	assert_true(la_live_insert(0x200000, block));
 	assert_row(site, 0, 0, 2, UINT64_C(1) << 41);
-	assert_true(la_heap_remove(0x100000, &block));
-	assert_true(la_heap_remove(0x200000, &block));
+	assert_true(la_live_remove(0x100000, &block));
+	assert_true(la_live_remove(0x200000, &block));
 	assert_row(site, 0, 0, 0, 0);
 }
 
@@ -80,7 +80,7 @@ static void test_totals_leave_out_threads(void **state)
 	struct la_snapshot snapshot;
 
 	(void)state;
-	assert_true(la_heap_insert(0x100000, block));
+	assert_true(la_live_insert(0x100000, block));
 	assert_true(la_maps_add(0x10000, 0x11000, map));
 	assert_int_equal(la_snapshot_take(&snapshot), 0);
 	assert_int_equal(snapshot.rows[thread].live.objects, 1);
@@ -89,7 +89,7 @@ static void test_totals_leave_out_threads(void **state)
 	assert_int_equal(snapshot.live_bytes, 7 + 4096);
 	la_snapshot_free(&snapshot);
 	la_threads_cancel(host);
-	la_heap_remove(0x100000, &block);
+	la_live_remove(0x100000, &block);
 	la_maps_discard(la_maps_take(0x10000, 0x11000));
 }
 

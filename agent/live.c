@@ -1,0 +1,55 @@
+/* See live.h. */
+
+#include "agent/live.h"
+
+#include <stddef.h>
+
+bool la_live_insert_other(uintptr_t address, struct la_block block)
+{
+	/* What is in both is over in the table: see still_there. */
+	la_shadow_remove(address);
+	return la_heap_insert(address, block);
+}
+
+struct walk {
+	void (*visit)(void *argument, struct la_block block);
+	void *argument;
+};
+
+static void visit_small(void *argument, la_shadow_entry entry)
+{
+	const struct walk *walk = argument;
+
+	walk->visit(walk->argument,
+		    (struct la_block){ .bytes = la_shadow_bytes(entry),
+				       .site = la_shadow_site(entry) });
+}
+
+/* Where a small block is, the end of what was there before it was missed. */
+static bool still_there(uintptr_t address)
+{
+	const la_shadow_entry *entry =
+		address >> LA_SHADOW_ADDRESS_BITS ? NULL : la_shadow_at(address);
+
+	return !entry ||
+	       !la_shadow_is_at(__atomic_load_n(entry, __ATOMIC_RELAXED),
+				address);
+}
+
+static void visit_other(void *argument, uintptr_t address,
+			struct la_block block)
+{
+	const struct walk *walk = argument;
+
+	if (still_there(address))
+		walk->visit(walk->argument, block);
+}
+
+void la_live_walk(void (*visit)(void *argument, struct la_block block),
+		  void *argument)
+{
+	struct walk walk = { visit, argument };
+
+	la_shadow_walk(visit_small, &walk);
+	la_heap_walk(visit_other, &walk);
+}

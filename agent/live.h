@@ -1,0 +1,48 @@
+/*
+ * The live heap blocks: address -> size and site, exact. Small ones are in the
+ * shadow, the others in the table; this is what decides. Any thread; a signal
+ * handler may remove what la_live_busy does not keep from it, and insert
+ * nothing.
+ */
+#ifndef LA_LIVE_H
+#define LA_LIVE_H
+
+#include "agent/heap.h"
+#include "agent/shadow.h"
+
+/* For what la_live_insert's fast path does not take. */
+bool la_live_insert_other(uintptr_t address, struct la_block block);
+
+/*
+ * Records a block; one that is already there is replaced (its end was missed).
+ * False when memory ran out.
+ */
+static inline bool la_live_insert(uintptr_t address, struct la_block block)
+{
+	return la_likely(la_shadow_insert(address, block.bytes, block.site)) ||
+	       la_live_insert_other(address, block);
+}
+
+/* Forgets a block and tells what it was; false when it was not recorded. */
+static inline bool la_live_remove(uintptr_t address, struct la_block *block)
+{
+	la_shadow_entry was = la_shadow_remove(address);
+
+	if (la_unlikely(!was))
+		return la_heap_remove(address, block);
+	block->bytes = la_shadow_bytes(was);
+	block->site = la_shadow_site(was);
+	return true;
+}
+
+/* Whether this thread was interrupted in the part that holds `address`. */
+static inline bool la_live_busy(uintptr_t address)
+{
+	return la_heap_busy(address);
+}
+
+/* Calls visit for every block. No allocation, no tracking inside visit. */
+void la_live_walk(void (*visit)(void *argument, struct la_block block),
+		  void *argument);
+
+#endif
