@@ -20,12 +20,11 @@ static struct {
 	void (*grew)(void);
 } growth __attribute__((aligned(64)));
 
-static void note_growth(struct la_state *state, int64_t bytes)
+static void __attribute__((noinline))
+add_growth(struct la_state *state, int64_t bytes)
 {
 	int64_t limit = (int64_t)growth.limit;
 
-	if (la_likely(!limit))
-		return;
 	state->growth += bytes;
 	if (state->growth < limit / GROWTH_PARTS &&
 	    state->growth > -limit / GROWTH_PARTS)
@@ -39,6 +38,12 @@ static void note_growth(struct la_state *state, int64_t bytes)
 	    __atomic_compare_exchange_n(&growth.since_restart, &sum, 0, false,
 					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		growth.grew();
+}
+
+static inline void note_growth(struct la_state *state, int64_t bytes)
+{
+	if (la_unlikely(growth.limit))
+		add_growth(state, bytes);
 }
 
 void la_tracker_watch_growth(uint64_t bytes, void (*grew)(void))
@@ -64,9 +69,9 @@ void la_tracker_begin(struct la_state *state)
 	la_state_enter_tracker(state);
 }
 
-void la_tracker_end(struct la_state *state)
+/* What came up while the thread was inside the tracker. */
+static void __attribute__((noinline)) settle(struct la_state *state)
 {
-	la_state_leave_tracker(state);
 	while (la_unlikely(la_events_waiting(state))) {
 		la_state_enter_tracker(state);
 		apply_events(state);
@@ -74,6 +79,18 @@ void la_tracker_end(struct la_state *state)
 	}
 	if (la_unlikely(state->terminate))
 		raise((int)state->terminate);
+}
+
+static inline void end(struct la_state *state)
+{
+	la_state_leave_tracker(state);
+	if (la_unlikely(state->pending || state->terminate))
+		settle(state);
+}
+
+void la_tracker_end(struct la_state *state)
+{
+	end(state);
 }
 
 /* Keeps an event for later, when its thread is inside the tracker already. */
@@ -106,7 +123,7 @@ static void begin_calmly(struct la_state *state)
 
 static void end_calmly(struct la_state *state)
 {
-	la_tracker_end(state);
+	end(state);
 	la_calm_end();
 }
 
@@ -115,21 +132,25 @@ static uint32_t capture(struct la_state *state, const void *frame)
 	return la_trail_capture(state, la_arch_caller(frame));
 }
 
-static inline struct la_block block_of(uint64_t bytes, uint32_t node)
+static inline uint32_t heap_site(struct la_state *state, const void *frame)
 {
-	return (struct la_block){
-		.bytes = bytes <= LA_HEAP_MOST_BYTES ? bytes :
-						       LA_HEAP_MOST_BYTES,
-		.site = la_likely(node != 0) ? la_sites_heap(node) : 0,
-	};
+	struct la_registers registers = la_arch_caller(frame);
+	uint32_t site = la_trail_repeated(state, registers);
+
+	return la_likely(site) ? site : la_trail_heap_site(state, registers);
+}
+
+static inline uint64_t recordable(uint64_t bytes)
+{
+	return bytes <= LA_HEAP_MOST_BYTES ? bytes : LA_HEAP_MOST_BYTES;
 }
 
 static inline void record_block(struct la_state *state, uintptr_t address,
-				uint64_t bytes, uint32_t node)
+				uint64_t bytes, uint32_t site)
 {
-	struct la_block block = block_of(bytes, node);
+	struct la_block block = { recordable(bytes), site };
 
-	if (la_unlikely(!block.site || !la_live_insert(address, block))) {
+	if (la_unlikely(!site || !la_live_insert(address, block))) {
 		la_drop();
 		return;
 	}
@@ -138,14 +159,19 @@ static inline void record_block(struct la_state *state, uintptr_t address,
 }
 
 /* Of a block that came and went. */
-static void count_block(struct la_state *state, uint64_t bytes, uint32_t node)
+static void count_block(struct la_state *state, uint64_t bytes, uint32_t site)
 {
-	struct la_block block = block_of(bytes, node);
-
-	if (block.site)
-		la_state_count(state, block.site, block.bytes);
+	if (site)
+		la_state_count(state, site, recordable(bytes));
 	else
 		la_drop();
+}
+
+static uint32_t heap_site_of(const struct la_event *event)
+{
+	uint32_t node = la_stack_node(event->frames, event->capture);
+
+	return node ? la_sites_heap(node) : 0;
 }
 
 static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
@@ -168,11 +194,10 @@ static void apply(struct la_state *state, const struct la_event *event)
 	switch (event->kind) {
 	case LA_EVENT_BLOCK:
 		record_block(state, event->address, event->bytes,
-			     la_stack_node(event->frames, event->capture));
+			     heap_site_of(event));
 		break;
 	case LA_EVENT_BLOCK_PASSED:
-		count_block(state, event->bytes,
-			    la_stack_node(event->frames, event->capture));
+		count_block(state, event->bytes, heap_site_of(event));
 		break;
 	case LA_EVENT_BLOCK_GONE:
 		if (la_live_remove(event->address, &was))
@@ -207,9 +232,9 @@ void la_track_block(struct la_state *state, const void *block, size_t bytes,
 		return;
 	}
 	la_state_enter_tracker(state);
-	record_block(state, (uintptr_t)block, bytes, capture(state, frame));
+	record_block(state, (uintptr_t)block, bytes, heap_site(state, frame));
 	state->last_block = block;
-	la_tracker_end(state);
+	end(state);
 }
 
 void la_track_size(struct la_state *state, const void *block, size_t bytes)
@@ -228,7 +253,7 @@ void la_track_size(struct la_state *state, const void *block, size_t bytes)
 		la_sites_count(record.site, 0, -less);
 		note_growth(state, -(int64_t)less);
 	}
-	la_tracker_end(state);
+	end(state);
 }
 
 /* In a handler that interrupted the tracker, perhaps where it may not enter. */
@@ -262,7 +287,7 @@ bool la_untrack_block(struct la_state *state, const void *block,
 	found = la_live_remove(address, was);
 	if (la_likely(found))
 		note_growth(state, -(int64_t)was->bytes);
-	la_tracker_end(state);
+	end(state);
 	return found;
 }
 
@@ -277,7 +302,7 @@ void la_retrack_block(struct la_state *state, const void *block,
 		la_drop();
 	note_growth(state, (int64_t)was->bytes);
 	if (!inside)
-		la_tracker_end(state);
+		end(state);
 }
 
 void la_track_map(struct la_state *state, uintptr_t start, size_t length,

@@ -39,12 +39,6 @@ struct step {
 	bool needs_fp;
 };
 
-/* A word of the stack that unwinding read, and what it held. */
-struct word {
-	const uintptr_t *address;
-	uintptr_t value;
-};
-
 enum outcome {
 	TRAIL_NONE, /* there is no trail */
 	TRAIL_WHOLE,
@@ -57,7 +51,7 @@ struct la_trail {
 	enum outcome outcome;
 	unsigned count;
 	struct step steps[TRAIL_FRAMES]; /* the outermost first */
-	struct word words[2 * TRAIL_FRAMES];
+	struct la_word words[2 * TRAIL_FRAMES + LA_WORDS];
 	struct step fresh[TRAIL_FRAMES]; /* while unwinding: the leaf first */
 	struct {
 		uintptr_t address;
@@ -154,7 +148,7 @@ static bool ends_alike(const struct la_state *state,
  * From `to` down to `from`, which is from the leaf outwards; `sp` is the leaf's.
  * The stack may end earlier than it did.
  */
-static bool words_hold(const struct word *from, const struct word *to,
+static bool words_hold(const struct la_word *from, const struct la_word *to,
 		       uintptr_t sp)
 {
 	/* At sp itself, the stack may end. */
@@ -169,22 +163,14 @@ static bool words_hold(const struct word *from, const struct word *to,
 	return true;
 }
 
-/*
- * The same where the whole stack is known to be readable: several at a time, and
- * so also words behind one that has changed.
- */
-static bool words_hold_together(const struct word *from, const struct word *to)
+/* The same where the whole stack is known to be readable. */
+static bool words_hold_together(const struct la_word *from,
+				const struct la_word *to)
 {
-	for (; to - from >= 4; to -= 4)
-		if (la_unlikely((*to[-1].address ^ to[-1].value) |
-				(*to[-2].address ^ to[-2].value) |
-				(*to[-3].address ^ to[-3].value) |
-				(*to[-4].address ^ to[-4].value)))
+	for (; (to - from) % LA_WORDS; to--)
+		if (*to[-1].address != to[-1].value)
 			return false;
-	while (to-- > from)
-		if (la_unlikely(*to->address != to->value))
-			return false;
-	return true;
+	return la_trail_words_hold(from, to);
 }
 
 /*
@@ -241,13 +227,13 @@ static void describe(struct la_trail *trail, struct step *step,
 	step->special = caller ? caller->special + !plain : 0;
 	if (plain && caller) {
 		if (rule->fp_rule == LA_FP_SAVED && caller_needs_fp)
-			trail->words[words++] = (struct word){
+			trail->words[words++] = (struct la_word){
 				(const uintptr_t *)(cfa +
 						    (uintptr_t)(intptr_t)
 							    rule->fp),
 				caller->registers.fp,
 			};
-		trail->words[words++] = (struct word){
+		trail->words[words++] = (struct la_word){
 			(const uintptr_t *)(cfa +
 					    LA_ARCH_RETURN_ADDRESS_OFFSET),
 			caller->registers.pc + 1,
@@ -398,21 +384,77 @@ static void restart(struct la_trail *trail, uint32_t generation)
 	memset(trail->frame_memo, 0, sizeof(trail->frame_memo));
 }
 
-uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
+/* The trail, ready for a capture, or NULL. */
+static struct la_trail *begin(struct la_state *state)
 {
 	struct la_trail *trail = state->trail;
 	uint32_t generation;
 
+	state->leaf.site = 0;
 	/* States that threads share are used under a lock. */
 	if (la_unlikely(la_modules_suspected()) && !state->spare)
 		la_modules_refresh();
 	if (la_unlikely(!trail)) {
 		trail = state->trail = la_memory_map(sizeof(*trail));
 		if (!trail)
-			return 0;
+			return NULL;
 	}
 	generation = la_modules_generation();
 	if (la_unlikely(trail->generation != generation))
 		restart(trail, generation);
-	return capture(state, trail, registers);
+	if (la_unlikely(!state->trail_begun))
+		trail->count = 0;
+	state->trail_begun = true;
+	return trail;
+}
+
+uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
+{
+	struct la_trail *trail = begin(state);
+
+	return trail ? capture(state, trail, registers) : 0;
+}
+
+/* Whether words are all that the stack on the trail depends on. */
+static bool only_words_matter(const struct la_state *state,
+			      const struct la_trail *trail)
+{
+	const struct step *step = &trail->steps[trail->count - 1];
+
+	return trail->count && !step->special &&
+	       la_stack_limit(state, step->registers.sp) &&
+	       (trail->outcome == TRAIL_CUT ||
+		trail->steps[0].frame->rule.kind == LA_RULE_END);
+}
+
+/* Makes the stack on the trail known to la_trail_repeated. */
+static void set_leaf(struct la_leaf *leaf, struct la_trail *trail,
+		     uint32_t site)
+{
+	const struct step *step = &trail->steps[trail->count - 1];
+	struct la_word *end = trail->words + step->words;
+
+	leaf->pc = step->registers.pc;
+	leaf->sp = step->registers.sp;
+	leaf->fp = step->registers.fp;
+	leaf->fp_mask = step->needs_fp ? UINTPTR_MAX : 0;
+	leaf->generation = trail->generation;
+	leaf->site = site;
+	leaf->words = trail->words;
+	/* Words that are what they are, to make the number a multiple. */
+	for (; (end - trail->words) % LA_WORDS; end++)
+		end->address = &end->value;
+	leaf->words_end = end;
+}
+
+uint32_t la_trail_heap_site(struct la_state *state,
+			    struct la_registers registers)
+{
+	struct la_trail *trail = begin(state);
+	uint32_t node = trail ? capture(state, trail, registers) : 0;
+	uint32_t site = node ? la_sites_heap(node) : 0;
+
+	if (site && !state->spare && only_words_matter(state, trail))
+		set_leaf(&state->leaf, trail, site);
+	return site;
 }

@@ -17,14 +17,57 @@
 #define LA_TRAIL_H
 
 #include "agent/arch.h"
+#include "agent/modules.h"
 #include "agent/state.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * The node (sites.h) of the calling thread's stack from `registers` outwards,
- * or 0 when memory ran out. None of the agent's locks may be held.
+ * Whether words of a stack hold what they held, from the leaf outwards. Several
+ * are looked at together, and so also some behind one that has changed: the
+ * whole stack must be readable. Their number is a multiple of LA_WORDS.
  */
+static inline bool la_trail_words_hold(const struct la_word *from,
+				       const struct la_word *to)
+{
+	for (; to > from; to -= LA_WORDS)
+		if (la_unlikely((*to[-1].address ^ to[-1].value) |
+				(*to[-2].address ^ to[-2].value) |
+				(*to[-3].address ^ to[-3].value) |
+				(*to[-4].address ^ to[-4].value)))
+			return false;
+	return true;
+}
+
+/*
+ * The site (kind heap) of the stack from these registers outwards when it is
+ * the one that the thread captured last; otherwise 0. The thread's own, in a
+ * state that it shares with none.
+ */
+static inline uint32_t la_trail_repeated(const struct la_state *state,
+					 struct la_registers registers)
+{
+	const struct la_leaf *leaf = &state->leaf;
+
+	if (la_unlikely((registers.pc ^ leaf->pc) |
+			(registers.sp ^ leaf->sp) |
+			((registers.fp ^ leaf->fp) & leaf->fp_mask) |
+			(la_modules_generation() ^ leaf->generation)) ||
+	    la_unlikely(la_modules_suspected()) ||
+	    !la_trail_words_hold(leaf->words, leaf->words_end))
+		return 0;
+	return leaf->site;
+}
+
+/*
+ * The site of the stack from `registers` outwards, or 0 when memory ran out.
+ * None of the agent's locks may be held.
+ */
+uint32_t la_trail_heap_site(struct la_state *state,
+			    struct la_registers registers);
+
+/* The same, but the stack's node (sites.h). */
 uint32_t la_trail_capture(struct la_state *state, struct la_registers registers);
 
 #endif
