@@ -80,6 +80,34 @@ static inline struct la_registers la_arch_caller(const void *frame)
 #define LA_ARCH_UNW_REGISTERS 17
 
 /*
+ * The registers of this very place, by libunwind's numbers, into
+ * registers[LA_ARCH_UNW_REGISTERS]: those that a function gives back as it got
+ * them; the others hold 0.
+ */
+#define LA_ARCH_PRESERVED(number)                                              \
+	((number) == 3 || (number) == LA_ARCH_UNW_FP ||                        \
+	 (number) == LA_ARCH_UNW_SP || (number) >= 12)
+
+static inline __attribute__((always_inline)) void
+la_arch_context(uint64_t *registers)
+{
+	for (int i = 0; i < LA_ARCH_UNW_REGISTERS; i++)
+		registers[i] = 0;
+	__asm__ volatile("movq %%rbx, 24(%[to])\n\t"
+			 "movq %%rbp, 48(%[to])\n\t"
+			 "movq %%rsp, 56(%[to])\n\t"
+			 "movq %%r12, 96(%[to])\n\t"
+			 "movq %%r13, 104(%[to])\n\t"
+			 "movq %%r14, 112(%[to])\n\t"
+			 "movq %%r15, 120(%[to])\n\t"
+			 "leaq 0(%%rip), %%rax\n\t"
+			 "movq %%rax, 128(%[to])"
+			 :
+			 : [to] "r"(registers)
+			 : "rax", "memory");
+}
+
+/*
  * Calls function(argument) on the stack whose highest address is `top`
  * (16-byte aligned).
  */

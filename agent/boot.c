@@ -28,6 +28,7 @@
 #include "agent/tracker.h"
 #include "agent/trigger.h"
 #include "agent/unwind.h"
+#include "agent/verify.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -148,6 +149,8 @@ static int begin_tracking(void)
 		error = la_frames_boot();
 	if (!error)
 		error = la_state_boot();
+	if (!error && options.verify)
+		error = la_verify_boot();
 	if (error)
 		return error;
 	la_modules_refresh();

@@ -11,6 +11,7 @@
 #include "agent/state.h"
 #include "agent/store.h"
 #include "agent/tracker.h"
+#include "agent/verify.h"
 #include "agent/writer.h"
 
 #include <inttypes.h>
@@ -59,6 +60,17 @@ static void note_signal(void)
 		note(LA_COMMENT_SIGNAL, "%s", name);
 }
 
+static void note_verified(void)
+{
+	struct la_verified verified = la_verify_result();
+	char text[sizeof(notes.list[0].value)];
+
+	note(LA_COMMENT_VERIFIED, "%" PRIu64, verified.stacks);
+	note(LA_COMMENT_DIFFERENT, "%" PRIu64, verified.different);
+	for (unsigned i = 0; la_verify_describe(i, text, sizeof(text)); i++)
+		note(LA_COMMENT_DIFFERENCE, "%s", text);
+}
+
 static void collect_notes(const char *reason, uint32_t sequence)
 {
 	struct la_resident resident = la_process_resident();
@@ -86,6 +98,8 @@ static void collect_notes(const char *reason, uint32_t sequence)
 	     la_mode_now() == LA_MODE_ON ? "on" : "off");
 	note(LA_COMMENT_AGENT_BYTES, "%zu", la_memory_bytes());
 	note(LA_COMMENT_DROPS, "%" PRIu64, la_drops());
+	if (options->verify)
+		note_verified();
 }
 
 static int write_file(struct la_store_file *file, const char *reason,

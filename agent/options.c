@@ -65,6 +65,7 @@ static const struct option {
 	OPTION(depth, la_parse_depth, "a number of frames from 1 to 256"),
 	OPTION(only, parse_only, "names of programs, separated by commas"),
 	OPTION(children, la_parse_switch, "on or off"),
+	OPTION(verify, la_parse_switch, "on or off"),
 #undef OPTION
 };
 

@@ -24,6 +24,7 @@ struct la_options {
 	uint64_t depth;     /* frames */
 	char only[1024];    /* comma-separated names, "" = all */
 	bool children;
+	bool verify;
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "agent/sites.h"
 #include "agent/stack.h"
 #include "agent/trail.h"
+#include "agent/verify.h"
 
 #include <signal.h>
 
@@ -129,7 +130,12 @@ static void end_calmly(struct la_state *state)
 
 static uint32_t capture(struct la_state *state, const void *frame)
 {
-	return la_trail_capture(state, la_arch_caller(frame));
+	struct la_registers registers = la_arch_caller(frame);
+	uint32_t node = la_trail_capture(state, registers);
+
+	if (la_unlikely(la_verify_wanted))
+		la_verify(registers, node);
+	return node;
 }
 
 static inline uint32_t heap_site(struct la_state *state, const void *frame)
@@ -137,7 +143,11 @@ static inline uint32_t heap_site(struct la_state *state, const void *frame)
 	struct la_registers registers = la_arch_caller(frame);
 	uint32_t site = la_trail_repeated(state, registers);
 
-	return la_likely(site) ? site : la_trail_heap_site(state, registers);
+	if (la_unlikely(!site))
+		site = la_trail_heap_site(state, registers);
+	if (la_unlikely(la_verify_wanted))
+		la_verify(registers, site ? la_site_at(site)->node : 0);
+	return site;
 }
 
 static inline uint64_t recordable(uint64_t bytes)

@@ -104,6 +104,7 @@ enum la_sample_type {
 /* With the `verify` option: stacks compared, and those that differed. */
 #define LA_COMMENT_VERIFIED "verified_stacks"
 #define LA_COMMENT_DIFFERENT "different_stacks"
+#define LA_COMMENT_DIFFERENCE "difference" /* one of them, for reading; up to 4 */
 
 #define LA_SIGNAL_TAKEN "taken-by-host"
 
