@@ -1,7 +1,8 @@
 /*
  * Everything that depends on the processor: raw system calls, the registers
- * that unwinding starts from and follows, and running a function on another
- * stack. A port writes this file's counterpart and nothing else.
+ * that unwinding starts from and follows, running a function on another stack,
+ * and the state of floating point. A port writes this file's counterpart and
+ * nothing else.
  *
  * System calls are made here and not through libc because errno belongs to the
  * host: these return -errno and leave it alone.
@@ -126,6 +127,31 @@ static inline void la_arch_call_on_stack(void (*function)(void *),
 			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
 			   "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)",
 			   "st(5)", "st(6)", "st(7)");
+}
+
+/* Floating point as programs begin with it: rounding to nearest, no traps. */
+static inline void la_arch_plain_floats(void)
+{
+	const uint32_t plain = 0x1f80;
+
+	__asm__ volatile("ldmxcsr %0" : : "m"(plain) : "memory");
+}
+
+/*
+ * Calls function(argument), which calculates with floating point, on a host's
+ * thread: the host may have asked for traps or other rounding, and may look at
+ * the flags afterwards.
+ */
+static inline void la_arch_calculate(void (*function)(void *), void *argument)
+{
+	uint32_t hosts;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(hosts) : : "memory");
+	la_arch_plain_floats();
+	/* Opaque, so that none of it is moved out from in between. */
+	__asm__ volatile("" : "+r"(function) : : "memory");
+	function(argument);
+	__asm__ volatile("ldmxcsr %0" : : "m"(hosts) : "memory");
 }
 
 #endif
