@@ -117,9 +117,12 @@ soak: all programs ## the agent under random load for SECONDS_EACH (600)
 fuzz: all fuzzers ## each fuzzer for SECONDS_EACH (600)
 	BUILD=$(BUILD) SECONDS_EACH=$(SECONDS_EACH) tests/run fuzz
 
+# GROUP=micro (or several) measures only that; BENCH_QUICK=1 takes two minutes.
 .PHONY: bench
-bench: all programs ## measures what it costs; the targets are in the README
-	for bench in scripts/bench-*; do BUILD=$(BUILD) $$bench || exit; done
+bench: ## measures what it costs, in ten minutes, into BUILD/bench/report.md
+	@scripts/install-deps bench
+	@$(MAKE) -s $(PARALLEL) all bench-programs
+	@BUILD=$(BUILD) python3 -m scripts.bench $(GROUP)
 
 LINTED = $(AGENT_SOURCES) $(DIFF_SOURCES) $(wildcard scripts/control/*.c)
 LINT_FLAGS = $(filter-out -MMD -MP,$(BASE_CFLAGS)) -ftls-model=initial-exec
@@ -165,8 +168,9 @@ uninstall: ## removes what install put there
 
 # ---- tests ----
 
-.PHONY: programs unit-tests
+.PHONY: programs bench-programs unit-tests
 programs: $(PROGRAMS)
+bench-programs: $(foreach p,$(PROGRAMS),$(if $(findstring bench_,$(notdir $p)),$p))
 unit-tests: $(UNIT_TESTS)
 
 # Compiled and linked in one step, which needs the dependency file named.

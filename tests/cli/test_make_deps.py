@@ -12,6 +12,7 @@ from tests.support.servers import ROOT, HostTest
 
 SCRIPT = ROOT / 'scripts' / 'install-deps'
 BUILD_PACKAGE, CHECK_PACKAGE = 'libunwind-dev', 'redis-server'
+BENCH_PACKAGE = 'heaptrack'
 
 DPKG_QUERY = '''#!/bin/sh
 for word; do
@@ -60,7 +61,7 @@ class DepsTest(HostTest):
         return done, installed
 
     def test_nothing_is_missing(self):
-        for mode in ('build', 'check'):
+        for mode in ('build', 'check', 'bench'):
             done, installed = self.install(mode)
             self.assertEqual((done.returncode, done.stdout, done.stderr),
                              (0, '', ''))
@@ -80,6 +81,14 @@ class DepsTest(HostTest):
         done, _ = self.install('build')
         self.assertIn(BUILD_PACKAGE, done.stderr)
         self.assertNotIn(CHECK_PACKAGE, done.stderr)
+
+    def test_testing_needs_no_packages_of_the_benchmarks(self):
+        self.missing(CHECK_PACKAGE, BENCH_PACKAGE)
+        done, _ = self.install('check')
+        self.assertNotIn(BENCH_PACKAGE, done.stderr)
+        done, _ = self.install('bench')
+        self.assertEqual(set(done.stderr.split()[-2:]),
+                         {CHECK_PACKAGE, BENCH_PACKAGE})
 
     def test_sudo_that_needs_a_password_is_not_asked(self):
         self.stand_in('sudo', '[ "$1" != -n ] || exit 1; exec "$@"')

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.support import snapshots                          # noqa: E402
 from tests.support.pprof import go_environment               # noqa: E402
 from tests.support.servers import (LEAKDIFF, Server, files,  # noqa: E402

@@ -1,0 +1,68 @@
+"""Measures what the agent costs. `make bench` runs it.
+
+usage: python3 -m scripts.bench [--quick] [--out FOLDER] [GROUP]...
+
+Groups: micro threads. None means all. Leaves report.md, one chart for each
+group and the raw numbers, results.json, in FOLDER (build/bench). --report
+makes the report and the charts anew from results.json.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+from scripts.bench import machine, pairs, report, setups
+from scripts.bench.bench import Bench
+from scripts.bench.samples import load, save
+
+GROUPS = {**pairs.GROUPS}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog='scripts.bench', description='Measures what the agent costs.')
+    parser.add_argument('groups', nargs='*', metavar='GROUP',
+                        help=f'one of {", ".join(GROUPS)}; none means all')
+    parser.add_argument('--quick', action='store_true',
+                        default=os.environ.get('BENCH_QUICK', '0') != '0',
+                        help='about a fifth of the time (also BENCH_QUICK=1)')
+    parser.add_argument('--out', type=pathlib.Path, help='folder of results')
+    parser.add_argument('--report', action='store_true',
+                        help='only report on results.json once more')
+    options = parser.parse_args()
+    for name in options.groups:
+        if name not in GROUPS:
+            parser.error(f'there is no group {name}; there are '
+                         + ', '.join(GROUPS))
+    if options.out is None:
+        # Part of the groups must not replace a report of the whole.
+        options.out = (setups.BUILD / 'bench').joinpath(
+            '-'.join(options.groups))
+    return options
+
+
+def measured(options):
+    facts = machine.facts(options.quick)
+    with Bench(options.quick) as bench:
+        for name in options.groups or GROUPS:
+            GROUPS[name].run(bench)
+        facts['not_measured'] = bench.notes
+        return facts, bench.samples, bench.failures
+
+
+def main():
+    options = arguments()
+    options.out.mkdir(parents=True, exist_ok=True)
+    results = options.out / 'results.json'
+    if not options.report:
+        save(results, *measured(options))
+    facts, samples, failures = load(results)
+    text = report.whole(facts, samples, failures, GROUPS)
+    (options.out / 'report.md').write_text(text)
+    print(text)
+    print(f'in {options.out}', file=sys.stderr)
+    return 1 if failures else 0
+
+
+sys.exit(main())
