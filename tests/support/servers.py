@@ -20,7 +20,7 @@ import tempfile
 import time
 import unittest
 
-from tests.support import snapshots
+from tests.support import snapshots, verified
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get('BUILD', 'build')
@@ -45,7 +45,7 @@ def environment(directory=None, preload_after=(), preload_before=(),
     if directory is not None:
         preload.insert(len(preload_before), agent)
         settings = {'conf': ROOT / 'conf' / 'leakagent.ini', 'dir': directory,
-                    'interval': 0, **options}
+                    'interval': 0, **verified.OPTIONS, **options}
         result.update({f'LEAKAGENT_{key.upper()}': str(value)
                        for key, value in settings.items() if value is not None})
     if preload:
@@ -243,6 +243,8 @@ class HostTest(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='leakagent-'))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        if verified.ON:
+            self.addCleanup(verified.check, self.directory, self.id())
         self.directory.chmod(0o755)
         self.snapshots = self.folder('snapshots')
 

@@ -60,6 +60,7 @@ class Snapshot:
         self.mappings = []
         self.samples = []
         self.comments = {}
+        self.differences = []  # that `verify` found: see agent/verify.h
         self.period = self.time_nanos = self.duration_nanos = 0
 
     def total(self, kind=None):
@@ -111,7 +112,9 @@ def decode(data, path):
     snapshot.duration_nanos = single(raw, 10)
     comments = [strings[index] for index in integers(raw[13])]
     expect(comments and comments[0] == 'schema=1', 'schema is the first comment')
-    snapshot.comments = dict(text.split('=', 1) for text in comments)
+    pairs = [text.split('=', 1) for text in comments]
+    snapshot.comments = dict(pairs)
+    snapshot.differences = [text for key, text in pairs if key == 'difference']
     snapshot.mappings = [mapping(text, index, strings)
                          for index, text in enumerate(raw[3], 1)]
     functions = [decode_record(text) for text in raw[5]]
