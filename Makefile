@@ -24,7 +24,7 @@ AGENT_LDFLAGS = -shared -Wl,-z,now -Wl,-z,relro \
 	-Wl,-soname,libleakagent.so
 AGENT_LIBS = -l:libprotobuf-c.a -l:libinih.a -l:libz.a
 
-DIFF_LIBS = -ldw -lelf -l:libiberty.a -lprotobuf-c -lz -llzma
+DIFF_LIBS = -ldw -lelf -l:libiberty.a -lprotobuf-c -lz -llzma -lm
 
 # Test programs are built the way a host would be, not the way we are.
 PROGRAM_FLAGS = -g -O1 -pthread $(COMMON_WARNINGS) -MMD -MP -I.

@@ -4,6 +4,7 @@
  */
 #include "diff/growth.h"
 
+#include "diff/estimate.h"
 #include "diff/rows.h"
 #include "diff/trend.h"
 
@@ -27,16 +28,55 @@ static void take_side(struct growth *growth, const struct snapshot *snapshot,
 	for (size_t i = 0; snapshot && i < snapshot->entry_count; i++) {
 		const struct snapshot_entry *entry = &snapshot->entries[i];
 		uint32_t *number = &change_of[entry->stack];
-		struct change *change;
+		struct values *values;
 
 		if (!*number) {
 			*number = (uint32_t)++growth->change_count;
 			growth->changes[*number - 1].stack = entry->stack;
 		}
-		change = &growth->changes[*number - 1];
-		memcpy(side == SIDE_AFTER ? change->values.after :
-					    change->values.before,
+		values = &growth->changes[*number - 1].values;
+		memcpy(side == SIDE_AFTER ? values->after : values->before,
 		       entry->values, sizeof(entry->values));
+		memcpy(side == SIDE_AFTER ? values->variance.after :
+					    values->variance.before,
+		       entry->variances, sizeof(entry->variances));
+	}
+}
+
+/* `live` and `allocated` are both of bytes, or both of objects. */
+static void judge_growth(const struct growth *growth,
+			 struct variances *variance,
+			 enum la_sample_type live,
+			 enum la_sample_type allocated)
+{
+	const struct estimate_pair pair = {
+		.live_before = variance->before[live],
+		.live_after = variance->after[live],
+		.allocated_before = variance->before[allocated],
+		.allocated_after = variance->after[allocated],
+		.same_process = growth->same_process,
+		.same_rate = growth->before &&
+			     growth->before->period == growth->after->period,
+	};
+
+	variance->growth[live] = estimate_growth(&pair);
+	variance->growth[allocated] = estimate_allocated(&pair);
+}
+
+/* Stack by stack, because a sum of stacks tells less of what they share. */
+static void judge_changes(struct growth *growth)
+{
+	growth->estimated = growth->after->has_errors ||
+			    (growth->before && growth->before->has_errors);
+	for (size_t i = 0; growth->estimated && i < growth->change_count;
+	     i++) {
+		struct variances *variance =
+			&growth->changes[i].values.variance;
+
+		judge_growth(growth, variance, LA_INUSE_OBJECTS,
+			     LA_ALLOC_OBJECTS);
+		judge_growth(growth, variance, LA_INUSE_SPACE,
+			     LA_ALLOC_SPACE);
 	}
 }
 
@@ -48,6 +88,7 @@ static void pair_up(struct growth *growth, size_t stack_count)
 	take_side(growth, growth->before, SIDE_BEFORE, change_of);
 	take_side(growth, growth->after, SIDE_AFTER, change_of);
 	free(change_of);
+	judge_changes(growth);
 }
 
 static void filter(struct growth *growth, const struct growth_options *options,
@@ -100,17 +141,27 @@ static int check_overflow(const struct growth *growth, struct error *error)
 	return 0;
 }
 
-static void add_totals(struct growth *growth, const struct stacks *stacks)
+void values_add(struct values *sum, const struct values *values)
+{
+	const struct variances *variance = &values->variance;
+
+	for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
+		sum->before[type] += values->before[type];
+		sum->after[type] += values->after[type];
+		sum->variance.before[type] += variance->before[type];
+		sum->variance.after[type] += variance->after[type];
+		sum->variance.growth[type] += variance->growth[type];
+	}
+}
+
+static void add_totals(const struct growth *growth,
+		       const struct stacks *stacks, struct values *totals)
 {
 	for (size_t i = 0; i < growth->change_count; i++) {
 		const struct change *change = &growth->changes[i];
-		enum kind kind = stacks->stacks[change->stack].kind;
-		struct values *total = &growth->totals[kind];
 
-		for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
-			total->before[type] += change->values.before[type];
-			total->after[type] += change->values.after[type];
-		}
+		values_add(&totals[stacks->stacks[change->stack].kind],
+			   &change->values);
 	}
 }
 
@@ -130,23 +181,25 @@ enum la_sample_type growth_sample(enum kind kind, enum la_sample_type sample)
 	}
 }
 
-int64_t growth_selected(const struct growth *growth,
-			enum la_sample_type sample)
+struct figure growth_selected(const struct growth *growth,
+			      enum la_sample_type sample)
 {
 	bool *counted = memory_alloc(growth->change_count, sizeof(*counted));
-	int64_t sum = 0;
+	struct figure sum = {0, 0};
 
 	for (size_t i = 0; i < growth->row_count; i++) {
 		const struct row *row = &growth->rows[i];
 
 		for (size_t j = 0; j < row->change_count; j++) {
 			uint32_t number = row->changes[j];
+			const struct values *values =
+				&growth->changes[number].values;
 
-			if (!counted[number])
-				sum += growth_of(
-					&growth->changes[number].values,
-					sample);
+			if (counted[number])
+				continue;
 			counted[number] = true;
+			sum.amount += growth_of(values, sample);
+			sum.variance += values->variance.growth[sample];
 		}
 	}
 	free(counted);
@@ -178,12 +231,13 @@ int growth_rank(struct growth *growth, const struct series *series,
 	memset(growth, 0, sizeof(*growth));
 	choose_ends(growth, series);
 	pair_up(growth, stacks->stack_count);
-	filter(growth, options, resolver);
 	if (check_overflow(growth, error)) {
 		growth_free(growth);
 		return -1;
 	}
-	add_totals(growth, stacks);
+	add_totals(growth, stacks, growth->unfiltered);
+	filter(growth, options, resolver);
+	add_totals(growth, stacks, growth->totals);
 	rows_group(growth, options, resolver);
 	rows_rank(growth, options, stacks);
 	if (series->count > 2 && !options->cumulative)

@@ -35,9 +35,16 @@ struct growth_options {
 	struct focus *focus;
 };
 
+/* How uncertain values are, as estimate.h has it; 0 where they are exact. */
+struct variances {
+	double before[LA_SAMPLE_TYPES], after[LA_SAMPLE_TYPES];
+	double growth[LA_SAMPLE_TYPES];
+};
+
 /* Values of both snapshots; those of a single one are in `after`. */
 struct values {
 	int64_t before[LA_SAMPLE_TYPES], after[LA_SAMPLE_TYPES];
+	struct variances variance;
 };
 
 /* A stack in both snapshots. */
@@ -64,6 +71,7 @@ struct row {
 	size_t change_count;
 	uint32_t grown_steps; /* of growth.steps, from one snapshot to the
 				 next; only with three snapshots or more */
+	bool noise; /* what it is ranked by is smaller than its margin */
 };
 
 struct growth {
@@ -72,10 +80,12 @@ struct growth {
 	bool same_process;
 	double seconds; /* between them; 0 if unknown or meaningless */
 	uint32_t steps; /* snapshots in the series - 1 */
+	bool estimated; /* values have variances */
 
 	struct change *changes; /* what the filters let through */
 	size_t change_count;
 	struct values totals[KINDS]; /* of the changes */
+	struct values unfiltered[KINDS];
 
 	struct row *rows; /* heap, mmap, thread; ranked within each */
 	size_t row_count;
@@ -93,12 +103,19 @@ static inline int64_t growth_of(const struct values *values,
 	return values->after[type] - values->before[type];
 }
 
+void values_add(struct values *sum, const struct values *values);
+
 /* What counts for this kind: threads have no bytes, so they count objects. */
 enum la_sample_type growth_sample(enum kind kind, enum la_sample_type sample);
 
+struct figure {
+	int64_t amount;
+	double variance;
+};
+
 /* Growth of the selected rows, each stack once; threads by their bytes. */
-int64_t growth_selected(const struct growth *growth,
-			enum la_sample_type sample);
+struct figure growth_selected(const struct growth *growth,
+			      enum la_sample_type sample);
 
 void growth_free(struct growth *growth);
 

@@ -7,6 +7,7 @@
  * Everything is loaded and ranked before the first byte is written. This is
  * the only file that prints errors and decides on the exit status.
  */
+#include "diff/estimate.h"
 #include "diff/growth.h"
 #include "diff/options.h"
 #include "diff/output.h"
@@ -143,7 +144,10 @@ static int write_report(struct run *run, struct error *error)
 	return output_close(&output, error);
 }
 
-/* Processes that shrank make no room for others to grow. */
+/*
+ * Processes that shrank make no room for others to grow. Of a sampled one
+ * counts what it certainly grew by, so that a run does not fail by chance.
+ */
 static bool is_over(const struct run *run)
 {
 	int64_t sum = 0;
@@ -151,8 +155,10 @@ static bool is_over(const struct run *run)
 	if (run->options.fail_over == OPTIONS_NONE)
 		return false;
 	for (size_t i = 0; i < run->set.count; i++) {
-		int64_t grown = growth_selected(&run->growths[i],
-						run->options.growth.sample);
+		struct figure selected = growth_selected(
+			&run->growths[i], run->options.growth.sample);
+		int64_t grown = estimate_at_least(selected.amount,
+						  selected.variance);
 
 		if (grown > 0 && __builtin_add_overflow(sum, grown, &sum))
 			return true;

@@ -20,6 +20,9 @@ typedef Perftools__Profiles__ValueType value_type_message;
 typedef Perftools__Profiles__Label label_message;
 typedef Perftools__Profiles__Line line_message;
 
+/* At most: kind, process and errors. */
+#define LABELS (2 + LA_SAMPLE_TYPES)
+
 struct pprof_writer {
 	struct resolver *resolver;
 	bool has[LA_SAMPLE_TYPES];
@@ -240,20 +243,44 @@ static uint32_t location_id(struct pprof_writer *writer, uint32_t number)
 
 /* ---- samples ---- */
 
-static void add_label(struct pprof_writer *writer, sample_message *sample,
-		      const char *key, const char *text)
+static label_message *add_label(struct pprof_writer *writer,
+				sample_message *sample, const char *key)
 {
 	label_message *label = NEW(writer, label_message);
 
 	perftools__profiles__label__init(label);
 	label->key = text_number(writer, key);
-	label->str = text_number(writer, text);
 	sample->label[sample->n_label++] = label;
+	return label;
+}
+
+static void add_text(struct pprof_writer *writer, sample_message *sample,
+		     const char *key, const char *text)
+{
+	add_label(writer, sample, key)->str = text_number(writer, text);
+}
+
+static void add_errors(struct pprof_writer *writer, sample_message *sample,
+		       const int64_t errors[LA_SAMPLE_TYPES])
+{
+	static const char *const names[] = LA_LABEL_ERROR_NAMES;
+	static const char *const units[] = LA_SAMPLE_TYPE_UNITS;
+
+	for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
+		label_message *label;
+
+		if (!errors[type])
+			continue;
+		label = add_label(writer, sample, names[type]);
+		label->num = errors[type];
+		label->num_unit = text_number(writer, units[type]);
+	}
 }
 
 void pprof_writer_sample(struct pprof_writer *writer,
 			 const struct stack *stack,
 			 const int64_t values[LA_SAMPLE_TYPES],
+			 const int64_t errors[LA_SAMPLE_TYPES],
 			 const char *process)
 {
 	profile_message *message = &writer->message;
@@ -271,10 +298,11 @@ void pprof_writer_sample(struct pprof_writer *writer,
 		if (writer->has[type])
 			sample->value[sample->n_value++] = values[type];
 	}
-	sample->label = new_array(writer, 2, sizeof(*sample->label));
-	add_label(writer, sample, LA_LABEL_KIND, kind_name(stack->kind));
+	sample->label = new_array(writer, LABELS, sizeof(*sample->label));
+	add_text(writer, sample, LA_LABEL_KIND, kind_name(stack->kind));
+	add_errors(writer, sample, errors);
 	if (process)
-		add_label(writer, sample, "process", process);
+		add_text(writer, sample, "process", process);
 	message->sample = memory_extend(message->sample, message->n_sample,
 					&writer->sample_capacity,
 					sizeof(*message->sample));

@@ -23,10 +23,14 @@ struct pprof_writer *pprof_writer_new(struct resolver *resolver,
 void pprof_writer_comment(struct pprof_writer *writer, const char *key,
 			  const char *value);
 
-/* `process` becomes a label of the sample unless it is NULL. */
+/*
+ * The standard errors become labels of the sample where they are not 0, and
+ * `process` unless it is NULL.
+ */
 void pprof_writer_sample(struct pprof_writer *writer,
 			 const struct stack *stack,
 			 const int64_t values[LA_SAMPLE_TYPES],
+			 const int64_t errors[LA_SAMPLE_TYPES],
 			 const char *process);
 
 /* Writes it, gzip-compressed, and frees it. */

@@ -1,14 +1,12 @@
 /*
  * Loads a profile: unpacks it with protobuf-c into an arena and rewrites the
  * message into plain arrays while checking every reference. What the samples
- * are (types, kinds) is settled here; what the comments mean is left to
- * process.c.
+ * are (types, kinds, errors) is settled here; what the comments mean is left to
+ * snapshot.c, and mappings and locations to profile_frames.c.
  */
-#include "diff/profile.h"
+#include "diff/profile_loader.h"
 
-#include "agent/format/profile.pb-c.h"
 #include "diff/gunzip.h"
-#include "diff/id_map.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -17,15 +15,6 @@
 
 /* Snapshots of 100,000 deep stacks take a thirtieth; more is an attack. */
 #define PROFILE_MEMORY_LIMIT ((size_t)2 << 30)
-
-struct loader {
-	const char *name; /* of the file, for errors */
-	struct profile *profile;
-	const Perftools__Profiles__Profile *message;
-	struct id_map mappings, locations, functions;
-	int place_of[LA_SAMPLE_TYPES]; /* in Sample.value, or -1 */
-	struct error *error;
-};
 
 /* Each type may go by a second name that other writers use. */
 static const char *const type_names[LA_SAMPLE_TYPES][2] = {
@@ -54,7 +43,7 @@ static void arena_keep_for_protobuf(void *arena, void *block)
 	(void)block;
 }
 
-static int too_large(struct loader *loader)
+int loader_too_large(struct loader *loader)
 {
 	return error_set(loader->error,
 			 "%s: needs more than %zu GiB of memory: not a "
@@ -62,15 +51,14 @@ static int too_large(struct loader *loader)
 			 loader->name, PROFILE_MEMORY_LIMIT >> 30);
 }
 
-/* Returns NULL when the index is outside the string table. */
-static const char *string_at(const struct loader *loader, int64_t index)
+const char *loader_string(const struct loader *loader, int64_t index)
 {
 	if (index < 0 || (uint64_t)index >= loader->message->n_string_table)
 		return NULL;
 	return loader->message->string_table[index];
 }
 
-static int bad_string(struct loader *loader, const char *where, int64_t index)
+int loader_bad_string(struct loader *loader, const char *where, int64_t index)
 {
 	return error_set(loader->error,
 			 "%s: damaged profile: %s refers to string %" PRId64
@@ -79,7 +67,7 @@ static int bad_string(struct loader *loader, const char *where, int64_t index)
 			 loader->message->n_string_table);
 }
 
-static int bad_id(struct loader *loader, const char *where, uint64_t id)
+int loader_bad_id(struct loader *loader, const char *where, uint64_t id)
 {
 	return error_set(loader->error,
 			 "%s: damaged profile: %s %" PRIu64 " does not exist",
@@ -96,10 +84,11 @@ static int find_sample_types(struct loader *loader)
 		loader->place_of[type] = -1;
 	for (size_t i = 0; i < message->n_sample_type && i < INT_MAX; i++) {
 		int64_t index = message->sample_type[i]->type;
-		const char *name = string_at(loader, index);
+		const char *name = loader_string(loader, index);
 
 		if (!name)
-			return bad_string(loader, "a sample type", index);
+			return loader_bad_string(loader, "a sample type",
+						 index);
 		for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
 			const char *alias = type_names[type][1];
 
@@ -128,195 +117,50 @@ static int check_sample_types(struct loader *loader)
 	return error_set(loader->error,
 			 "%s: not a heap profile: it measures %s, not %s",
 			 loader->name,
-			 string_at(loader, message->sample_type[0]->type),
+			 loader_string(loader, message->sample_type[0]->type),
 			 type_names[LA_INUSE_SPACE][0]);
-}
-
-/* ---- ids ---- */
-
-#define COLLECT_IDS(loader, things, map)                                       \
-	collect_ids(loader, (void *const *)(loader)->message->things,          \
-		    (loader)->message->n_##things, #things, map)
-
-/* In all three messages the id is the first field after the base. */
-struct message_with_id {
-	ProtobufCMessage base;
-	uint64_t id;
-};
-
-_Static_assert(offsetof(Perftools__Profiles__Mapping, id) ==
-		       offsetof(struct message_with_id, id),
-	       "mapping ids");
-_Static_assert(offsetof(Perftools__Profiles__Location, id) ==
-		       offsetof(struct message_with_id, id),
-	       "location ids");
-_Static_assert(offsetof(Perftools__Profiles__Function, id) ==
-		       offsetof(struct message_with_id, id),
-	       "function ids");
-
-static int collect_ids(struct loader *loader, void *const *messages,
-		       size_t count, const char *what, struct id_map *map)
-{
-	struct arena *arena = &loader->profile->arena;
-	uint64_t *ids = arena_alloc(arena, count * sizeof(*ids));
-
-	if (!ids)
-		return too_large(loader);
-	for (size_t i = 0; i < count; i++)
-		ids[i] = ((const struct message_with_id *)messages[i])->id;
-	if (!id_map_build(map, ids, count, arena))
-		return error_set(loader->error,
-				 "%s: damaged profile: the ids of its %ss are "
-				 "not unique",
-				 loader->name, what);
-	return 0;
-}
-
-/* ---- mappings ---- */
-
-static int load_mappings(struct loader *loader)
-{
-	const Perftools__Profiles__Profile *message = loader->message;
-	struct profile_mapping *mappings;
-
-	if (COLLECT_IDS(loader, mapping, &loader->mappings))
-		return -1;
-	mappings = arena_alloc(&loader->profile->arena,
-			       message->n_mapping * sizeof(*mappings));
-	if (!mappings)
-		return too_large(loader);
-	for (size_t i = 0; i < message->n_mapping; i++) {
-		const Perftools__Profiles__Mapping *from = message->mapping[i];
-		struct profile_mapping *mapping = &mappings[i];
-
-		mapping->path = string_at(loader, from->filename);
-		mapping->build_id = string_at(loader, from->build_id);
-		if (!mapping->path)
-			return bad_string(loader, "a mapping's file name",
-					  from->filename);
-		if (!mapping->build_id)
-			return bad_string(loader, "a mapping's build id",
-					  from->build_id);
-		mapping->start = from->memory_start;
-		mapping->limit = from->memory_limit;
-		mapping->file_offset = from->file_offset;
-	}
-	loader->profile->mappings = mappings;
-	loader->profile->mapping_count = (uint32_t)message->n_mapping;
-	return 0;
-}
-
-/* ---- locations and the lines that the file itself gives them ---- */
-
-static int check_functions(struct loader *loader)
-{
-	const Perftools__Profiles__Profile *message = loader->message;
-
-	if (COLLECT_IDS(loader, function, &loader->functions))
-		return -1;
-	for (size_t i = 0; i < message->n_function; i++) {
-		const Perftools__Profiles__Function *function =
-			message->function[i];
-
-		if (!string_at(loader, function->name))
-			return bad_string(loader, "a function's name",
-					  function->name);
-		if (!string_at(loader, function->filename))
-			return bad_string(loader, "a function's file",
-					  function->filename);
-	}
-	return 0;
-}
-
-static int load_line(struct loader *loader, struct profile_line *line,
-		     const Perftools__Profiles__Line *from)
-{
-	uint32_t place = id_map_find(&loader->functions, from->function_id);
-	const Perftools__Profiles__Function *function;
-
-	if (place == ID_MAP_NONE)
-		return bad_id(loader, "function", from->function_id);
-	if (from->line < 0 || from->line > INT_MAX)
-		return error_set(loader->error,
-				 "%s: damaged profile: line number %" PRId64,
-				 loader->name, from->line);
-	function = loader->message->function[place];
-	line->function = string_at(loader, function->name);
-	line->file = string_at(loader, function->filename);
-	line->line = (int)from->line;
-	return 0;
-}
-
-static int load_location(struct loader *loader,
-			 struct profile_location *location,
-			 const Perftools__Profiles__Location *from)
-{
-	struct profile_line *lines = NULL;
-
-	location->mapping = PROFILE_NO_MAPPING;
-	if (from->mapping_id) {
-		location->mapping =
-			id_map_find(&loader->mappings, from->mapping_id);
-		if (location->mapping == ID_MAP_NONE)
-			return bad_id(loader, "mapping", from->mapping_id);
-	}
-	location->address = from->address;
-	location->line_count = (uint32_t)from->n_line;
-	if (from->n_line) {
-		lines = arena_alloc(&loader->profile->arena,
-				    from->n_line * sizeof(*lines));
-		if (!lines || from->n_line > UINT32_MAX)
-			return too_large(loader);
-	}
-	for (size_t i = 0; i < from->n_line; i++) {
-		if (load_line(loader, &lines[i], from->line[i]))
-			return -1;
-	}
-	location->lines = lines;
-	return 0;
-}
-
-static int load_locations(struct loader *loader)
-{
-	const Perftools__Profiles__Profile *message = loader->message;
-	struct profile_location *locations;
-
-	if (COLLECT_IDS(loader, location, &loader->locations))
-		return -1;
-	locations = arena_alloc(&loader->profile->arena,
-				message->n_location * sizeof(*locations));
-	if (!locations)
-		return too_large(loader);
-	for (size_t i = 0; i < message->n_location; i++) {
-		if (load_location(loader, &locations[i], message->location[i]))
-			return -1;
-	}
-	loader->profile->locations = locations;
-	loader->profile->location_count = (uint32_t)message->n_location;
-	return 0;
 }
 
 /* ---- samples ---- */
 
-static int load_kind(struct loader *loader, enum kind *kind,
-		     const Perftools__Profiles__Sample *from)
+static void take_kind(struct profile_sample *sample, const char *text)
 {
-	*kind = KIND_HEAP;
+	for (enum kind kind = KIND_HEAP; kind < KINDS; kind++) {
+		if (!strcmp(text, kind_names[kind]))
+			sample->kind = kind;
+	}
+}
+
+/* An error has no sign; what is below 0 means nothing. */
+static void take_error(struct profile_sample *sample, const char *key,
+		       int64_t error)
+{
+	static const char *const names[] = LA_LABEL_ERROR_NAMES;
+
+	for (int type = 0; error > 0 && type < LA_SAMPLE_TYPES; type++) {
+		if (!strcmp(key, names[type]))
+			sample->errors[type] = error;
+	}
+}
+
+static int load_labels(struct loader *loader, struct profile_sample *sample,
+		       const Perftools__Profiles__Sample *from)
+{
+	sample->kind = KIND_HEAP;
+	memset(sample->errors, 0, sizeof(sample->errors));
 	for (size_t i = 0; i < from->n_label; i++) {
 		const Perftools__Profiles__Label *label = from->label[i];
-		const char *key = string_at(loader, label->key);
-		const char *text = string_at(loader, label->str);
+		const char *key = loader_string(loader, label->key);
+		const char *text = loader_string(loader, label->str);
 
 		if (!key)
-			return bad_string(loader, "a label", label->key);
+			return loader_bad_string(loader, "a label", label->key);
 		if (!text)
-			return bad_string(loader, "a label", label->str);
-		if (strcmp(key, LA_LABEL_KIND) != 0)
-			continue;
-		for (enum kind k = KIND_HEAP; k < KINDS; k++) {
-			if (!strcmp(text, kind_names[k]))
-				*kind = k;
-		}
+			return loader_bad_string(loader, "a label", label->str);
+		if (!strcmp(key, LA_LABEL_KIND))
+			take_kind(sample, text);
+		else
+			take_error(sample, key, label->num);
 	}
 	return 0;
 }
@@ -341,14 +185,15 @@ static int load_sample(struct loader *loader, struct profile_sample *sample,
 					     from->location_id[i]);
 
 		if (place == ID_MAP_NONE)
-			return bad_id(loader, "location", from->location_id[i]);
+			return loader_bad_id(loader, "location",
+					     from->location_id[i]);
 		from->location_id[i] = place;
 	}
 	if (from->n_location_id > UINT32_MAX)
-		return too_large(loader);
+		return loader_too_large(loader);
 	sample->locations = from->location_id;
 	sample->depth = (uint32_t)from->n_location_id;
-	return load_kind(loader, &sample->kind, from);
+	return load_labels(loader, sample, from);
 }
 
 /* With this, no sum or difference of some of the values can overflow. */
@@ -377,11 +222,11 @@ static int load_samples(struct loader *loader)
 	struct profile_sample *samples;
 
 	if (message->n_sample > UINT32_MAX)
-		return too_large(loader);
+		return loader_too_large(loader);
 	samples = arena_alloc(&loader->profile->arena,
 			      message->n_sample * sizeof(*samples));
 	if (!samples)
-		return too_large(loader);
+		return loader_too_large(loader);
 	for (size_t i = 0; i < message->n_sample; i++) {
 		if (load_sample(loader, &samples[i], message->sample[i]) ||
 		    add_magnitudes(loader, samples[i].values, magnitudes))
@@ -402,11 +247,11 @@ static int load_comments(struct loader *loader)
 	comments = arena_alloc(&loader->profile->arena,
 			       message->n_comment * sizeof(*comments));
 	if (!comments || message->n_comment > UINT32_MAX)
-		return too_large(loader);
+		return loader_too_large(loader);
 	for (size_t i = 0; i < message->n_comment; i++) {
-		comments[i] = string_at(loader, message->comment[i]);
+		comments[i] = loader_string(loader, message->comment[i]);
 		if (!comments[i])
-			return bad_string(loader, "a comment",
+			return loader_bad_string(loader, "a comment",
 					  message->comment[i]);
 	}
 	loader->profile->comments = comments;
@@ -447,8 +292,7 @@ static int load_message(struct loader *loader)
 	profile->period = message->period;
 	/* The schema comes first: it tells whether the rest can be judged. */
 	if (load_comments(loader) || check_schema(loader) ||
-	    check_sample_types(loader) || load_mappings(loader) ||
-	    check_functions(loader) || load_locations(loader) ||
+	    check_sample_types(loader) || loader_frames(loader) ||
 	    load_samples(loader))
 		return -1;
 	if (message->time_nanos < 0)
@@ -473,7 +317,7 @@ static int load_bytes(struct profile *profile, const char *name,
 							      data);
 	if (!loader.message)
 		return profile->arena.used > PROFILE_MEMORY_LIMIT / 2 ?
-			       too_large(&loader) :
+			       loader_too_large(&loader) :
 			       error_set(error, "%s: not a profile", name);
 	return load_message(&loader);
 }

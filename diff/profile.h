@@ -43,6 +43,7 @@ struct profile_sample {
 	uint32_t depth;
 	enum kind kind;
 	int64_t values[LA_SAMPLE_TYPES]; /* 0 where the file has none */
+	int64_t errors[LA_SAMPLE_TYPES]; /* standard errors, 0 = exact */
 };
 
 struct profile {

@@ -80,6 +80,28 @@ static void put_process(FILE *out, const struct process *process)
 	put_text(out, process->start);
 }
 
+/* Standard errors; empty where figures are exact, or nobody knows. */
+static void put_errors(FILE *out, const struct growth *growth,
+		       const struct variances *variance)
+{
+	const double errors[] = {
+		variance->growth[LA_INUSE_SPACE],
+		variance->growth[LA_INUSE_OBJECTS],
+		variance->before[LA_INUSE_SPACE],
+		variance->after[LA_INUSE_SPACE],
+		variance->before[LA_INUSE_OBJECTS],
+		variance->after[LA_INUSE_OBJECTS],
+		variance->growth[LA_ALLOC_SPACE],
+		variance->growth[LA_ALLOC_OBJECTS],
+	};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		putc_unlocked(',', out);
+		if (growth->estimated)
+			fprintf(out, "%.0f", sqrt(errors[i]));
+	}
+}
+
 static void put_rows(const struct report *report, const struct growth *growth,
 		     FILE *out)
 {
@@ -100,6 +122,10 @@ static void put_rows(const struct report *report, const struct growth *growth,
 			fprintf(out, ",%.17g", rate);
 		put_place(out, report, &row->place);
 		put_process(out, &growth->after->process);
+		put_errors(out, growth, &row->values.variance);
+		put_number(out, growth->after->sample_bytes,
+			   growth->after->sample_bytes != SNAPSHOT_UNKNOWN);
+		put_text(out, row->noise ? "true" : "false");
 		putc_unlocked('\n', out);
 	}
 	free(rows);
@@ -110,7 +136,10 @@ void report_csv(const struct report *report, FILE *out)
 	fputs("rank,kind,growth_bytes,growth_objects,before_bytes,after_bytes,"
 	      "before_objects,after_objects,alloc_bytes,alloc_objects,"
 	      "rate_bytes_per_second,function,file,line,module,address,"
-	      "command,pid,host,start\n",
+	      "command,pid,host,start,growth_bytes_error,"
+	      "growth_objects_error,before_bytes_error,after_bytes_error,"
+	      "before_objects_error,after_objects_error,alloc_bytes_error,"
+	      "alloc_objects_error,sample_bytes,noise\n",
 	      out);
 	for (size_t i = 0; i < report->set->count; i++)
 		put_rows(report, &report->growths[i], out);

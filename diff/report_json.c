@@ -44,7 +44,14 @@ static void put_process(FILE *out, const struct snapshot *snapshot)
 	json_text(out, process->host);
 	fputs(",\"start\":", out);
 	json_text(out, process->start);
-	fprintf(out, ",\"period\":%" PRId64 "}", snapshot->period);
+	fprintf(out, ",\"period\":%" PRId64 ",\"sample_bytes\":",
+		snapshot->period);
+	put_known(out, snapshot->sample_bytes,
+		  snapshot->sample_bytes != SNAPSHOT_UNKNOWN);
+	fputs(",\"coarsened_bytes\":", out);
+	put_known(out, snapshot->coarsened_bytes,
+		  snapshot->coarsened_bytes != SNAPSHOT_UNKNOWN);
+	putc_unlocked('}', out);
 }
 
 static void put_snapshot(FILE *out, const struct snapshot *snapshot)
@@ -88,15 +95,47 @@ static bool has(const struct growth *growth, enum la_sample_type type)
 	       (!growth->before || growth->before->has[type]);
 }
 
+/* A standard error; null where figures are exact, or nobody knows. */
+static void put_error(FILE *out, const struct growth *growth, double variance)
+{
+	if (growth->estimated)
+		fprintf(out, "%.0f", sqrt(variance));
+	else
+		fputs("null", out);
+}
+
 static void put_growth(FILE *out, const struct growth *growth,
 		       const struct values *values)
 {
+	const double *variance = values->variance.growth;
+
 	fputs("\"growth_bytes\":", out);
 	put_known(out, growth_of(values, LA_INUSE_SPACE),
 		  has(growth, LA_INUSE_SPACE));
 	fputs(",\"growth_objects\":", out);
 	put_known(out, growth_of(values, LA_INUSE_OBJECTS),
 		  has(growth, LA_INUSE_OBJECTS));
+	fputs(",\"growth_bytes_error\":", out);
+	put_error(out, growth, variance[LA_INUSE_SPACE]);
+	fputs(",\"growth_objects_error\":", out);
+	put_error(out, growth, variance[LA_INUSE_OBJECTS]);
+}
+
+static void put_errors(FILE *out, const struct growth *growth,
+		       const struct variances *variance)
+{
+	fputs(",\"before_bytes_error\":", out);
+	put_error(out, growth, variance->before[LA_INUSE_SPACE]);
+	fputs(",\"after_bytes_error\":", out);
+	put_error(out, growth, variance->after[LA_INUSE_SPACE]);
+	fputs(",\"before_objects_error\":", out);
+	put_error(out, growth, variance->before[LA_INUSE_OBJECTS]);
+	fputs(",\"after_objects_error\":", out);
+	put_error(out, growth, variance->after[LA_INUSE_OBJECTS]);
+	fputs(",\"alloc_bytes_error\":", out);
+	put_error(out, growth, variance->growth[LA_ALLOC_SPACE]);
+	fputs(",\"alloc_objects_error\":", out);
+	put_error(out, growth, variance->growth[LA_ALLOC_OBJECTS]);
 }
 
 static void put_values(FILE *out, const struct growth *growth,
@@ -120,18 +159,15 @@ static void put_values(FILE *out, const struct growth *growth,
 	fputs(",\"alloc_objects\":", out);
 	put_known(out, growth_of(values, LA_ALLOC_OBJECTS),
 		  has(growth, LA_ALLOC_OBJECTS));
+	put_errors(out, growth, &values->variance);
 }
 
 static void put_totals(FILE *out, const struct growth *growth)
 {
 	struct values sum = {0};
 
-	for (enum kind kind = KIND_HEAP; kind < KINDS; kind++) {
-		for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
-			sum.before[type] += growth->totals[kind].before[type];
-			sum.after[type] += growth->totals[kind].after[type];
-		}
-	}
+	for (enum kind kind = KIND_HEAP; kind < KINDS; kind++)
+		values_add(&sum, &growth->totals[kind]);
 	putc_unlocked('{', out);
 	put_growth(out, growth, &sum);
 	for (enum kind kind = KIND_HEAP; kind < KINDS; kind++) {
@@ -214,6 +250,7 @@ static void put_row(FILE *out, const struct report *report,
 	fputs(",\"rate_bytes_per_second\":", out);
 	json_double(out, report_rate(growth, growth_of(&row->values,
 						       LA_INUSE_SPACE)));
+	fprintf(out, ",\"noise\":%s", row->noise ? "true" : "false");
 	if (growth->steps > 1)
 		fprintf(out, ",\"steps\":%" PRIu32 ",\"grown_steps\":%" PRIu32,
 			growth->steps, row->grown_steps);

@@ -4,10 +4,13 @@
  */
 #include "diff/report_text.h"
 
+#include "diff/estimate.h"
 #include "diff/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void text_style(const struct text_part *part, enum text_style style)
 {
@@ -36,6 +39,22 @@ void text_amount(char text[TEXT_NUMBER_SIZE], int64_t amount,
 		text_count(text, amount, plus);
 }
 
+void text_margin(char text[TEXT_NUMBER_SIZE], double variance,
+		 enum la_sample_type sample)
+{
+	double margin = ceil(estimate_margin(variance));
+	char amount[TEXT_NUMBER_SIZE];
+
+	*text = '\0';
+	if (!(margin > 0))
+		return;
+	text_amount(amount,
+		    margin < (double)INT64_MAX ? (int64_t)margin : INT64_MAX,
+		    sample, false);
+	strcpy(text, "±");
+	strcat(text, amount);
+}
+
 void text_put(FILE *out, const char *text)
 {
 	char *safe = text_escape(text);
@@ -48,7 +67,7 @@ void text_put(FILE *out, const char *text)
 
 struct process_growth {
 	struct text_part part;
-	int64_t growth; /* of the selected rows */
+	struct figure growth; /* of the selected rows */
 };
 
 /* Those that grew most first; a single snapshot cannot tell growth. */
@@ -60,8 +79,8 @@ static int by_growth(const void *left, const void *right)
 
 	if (a_single != b_single)
 		return a_single - b_single;
-	if (a->growth != b->growth)
-		return a->growth > b->growth ? -1 : 1;
+	if (a->growth.amount != b->growth.amount)
+		return a->growth.amount > b->growth.amount ? -1 : 1;
 	return (a->part.series > b->part.series) -
 	       (a->part.series < b->part.series);
 }
@@ -75,11 +94,15 @@ static void put_summary(const struct report *report, FILE *out,
 	for (size_t i = 0; i < count; i++) {
 		const struct text_part *part = &processes[i].part;
 		const struct process *process = &part->growth->after->process;
+		const struct figure *figure = &processes[i].growth;
 		char text[TEXT_NUMBER_SIZE];
 
-		text_amount(text, processes[i].growth, sample,
+		text_amount(text, figure->amount, sample,
 			    part->growth->before);
 		fprintf(out, "  %12s  ", text);
+		text_margin(text, figure->variance, sample);
+		if (*text)
+			fprintf(out, "%s  ", text);
 		text_put(out, process->command);
 		if (process->pid != SNAPSHOT_UNKNOWN)
 			fprintf(out, ", pid %" PRId64, process->pid);

@@ -48,6 +48,10 @@ bool text_is_bytes(enum la_sample_type sample);
 void text_amount(char text[TEXT_NUMBER_SIZE], int64_t amount,
 		 enum la_sample_type sample, bool plus);
 
+/* "±2.1 MiB", what an estimate may be off by; "" for what is exact. */
+void text_margin(char text[TEXT_NUMBER_SIZE], double variance,
+		 enum la_sample_type sample);
+
 /* Escaped. */
 void text_put(FILE *out, const char *text);
 

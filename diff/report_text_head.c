@@ -77,22 +77,66 @@ static void put_elapsed(const struct text_part *part)
 	putc('\n', part->out);
 }
 
+/* ---- how sure figures are ---- */
+
+/* What the agent's memory limit has made of its `sample` option. */
+static void put_coarsened(const struct text_part *part,
+			  const struct snapshot *snapshot)
+{
+	char text[TEXT_NUMBER_SIZE];
+
+	if (snapshot->coarsened_bytes <= 0)
+		return;
+	fputs("       (", part->out);
+	if (snapshot->sample_bytes > 0) {
+		text_size(text, snapshot->sample_bytes, false);
+		fprintf(part->out, "every %s", text);
+	} else {
+		fputs("exact", part->out);
+	}
+	fputs(" until the agent's memory limit", part->out);
+	if (snapshot->agent_limit_bytes > 0) {
+		text_size(text, snapshot->agent_limit_bytes, false);
+		fprintf(part->out, " of %s", text);
+	}
+	fputs(" was reached)\n", part->out);
+}
+
+static void put_sampling(const struct text_part *part)
+{
+	const struct growth *growth = part->growth;
+	const struct snapshot *snapshot = growth->after;
+	char text[TEXT_NUMBER_SIZE];
+
+	if (!snapshot_is_sampled(snapshot) && growth->before)
+		snapshot = growth->before;
+	if (!snapshot_is_sampled(snapshot))
+		return;
+	text_size(text, snapshot->period, false);
+	fprintf(part->out,
+		"       sampled every %s: heap figures are estimates%s\n", text,
+		growth->estimated ? ", ± is two standard errors" : "");
+	put_coarsened(part, snapshot);
+}
+
 /* ---- totals ---- */
 
 struct total_line {
 	const char *label;
 	int64_t before, after; /* SNAPSHOT_UNKNOWN = unknown */
 	int64_t objects;       /* growth */
-	bool bytes, has_objects;
+	double variance, objects_variance;
+	enum la_sample_type type; /* bytes or a count */
+	bool has_objects;
 };
 
-static void format_amount(char text[TEXT_NUMBER_SIZE], int64_t amount,
-			  bool bytes, bool plus)
+static void put_margin(const struct text_part *part, double variance,
+		       enum la_sample_type type)
 {
-	if (bytes)
-		text_size(text, amount, plus);
-	else
-		text_count(text, amount, plus);
+	char text[TEXT_NUMBER_SIZE];
+
+	text_margin(text, variance, type);
+	fprintf(part->out, *text ? " %s" : "%s", text);
 }
 
 static void put_total(const struct text_part *part,
@@ -101,50 +145,56 @@ static void put_total(const struct text_part *part,
 	char before[TEXT_NUMBER_SIZE] = "", after[TEXT_NUMBER_SIZE];
 	char change[TEXT_NUMBER_SIZE] = "", objects[TEXT_NUMBER_SIZE] = "";
 
-	format_amount(after, line->after, line->bytes, false);
+	text_amount(after, line->after, line->type, false);
 	if (line->has_objects)
 		text_count(objects, line->objects, part->growth->before);
 	if (!part->growth->before) {
 		fprintf(part->out, "  %-15s %12s", line->label, after);
 	} else {
-		format_amount(before, line->before, line->bytes, false);
-		format_amount(change, line->after - line->before, line->bytes,
-			      true);
+		text_amount(before, line->before, line->type, false);
+		text_amount(change, line->after - line->before, line->type,
+			    true);
 		fprintf(part->out, "  %-15s %12s %12s %12s", line->label,
 			before, after, change);
 	}
-	if (line->has_objects)
+	put_margin(part, line->variance, line->type);
+	if (line->has_objects) {
 		fprintf(part->out, "   %s object%s", objects,
 			line->objects == 1 || line->objects == -1 ? "" : "s");
+		put_margin(part, line->objects_variance, LA_INUSE_OBJECTS);
+	}
 	putc('\n', part->out);
 }
 
-static int64_t total_before(const struct growth *growth, enum kind kind,
-			    enum la_sample_type type)
+/* Of what is live, or was ever allocated: the types of bytes and objects. */
+static struct total_line total_of(const struct values *values,
+				  enum la_sample_type bytes,
+				  enum la_sample_type objects)
 {
-	return growth->before ? growth->before->totals[kind][type] : 0;
+	return (struct total_line){
+		.before = values->before[bytes],
+		.after = values->after[bytes],
+		.objects = growth_of(values, objects),
+		.variance = values->variance.growth[bytes],
+		.objects_variance = values->variance.growth[objects],
+		.type = bytes,
+	};
 }
 
 static void put_live(const struct text_part *part, const char *label,
 		     enum kind kind)
 {
 	const struct growth *growth = part->growth;
-	const struct snapshot *after = growth->after;
-	int64_t objects_before = total_before(growth, kind, LA_INUSE_OBJECTS);
-	struct total_line line = {
-		.label = label,
-		.before = total_before(growth, kind, LA_INUSE_SPACE),
-		.after = after->totals[kind][LA_INUSE_SPACE],
-		.objects = after->totals[kind][LA_INUSE_OBJECTS] -
-			   objects_before,
-		.bytes = true,
-		.has_objects = after->has[LA_INUSE_OBJECTS],
-	};
+	const struct values *values = &growth->unfiltered[kind];
+	struct total_line line =
+		total_of(values, LA_INUSE_SPACE, LA_INUSE_OBJECTS);
 
+	line.label = label;
+	line.has_objects = growth->after->has[LA_INUSE_OBJECTS];
 	if (kind == KIND_THREAD) {
-		line.before = objects_before;
-		line.after = after->totals[kind][LA_INUSE_OBJECTS];
-		line.bytes = false;
+		line.before = values->before[LA_INUSE_OBJECTS];
+		line.after = values->after[LA_INUSE_OBJECTS];
+		line.type = LA_INUSE_OBJECTS;
 		line.has_objects = false;
 	}
 	if (line.before || line.after || line.objects || kind == KIND_HEAP)
@@ -158,7 +208,7 @@ static void put_rss(const struct text_part *part)
 		.label = "RSS",
 		.before = growth->before ? growth->before->rss_bytes : 0,
 		.after = growth->after->rss_bytes,
-		.bytes = true,
+		.type = LA_INUSE_SPACE,
 	};
 
 	if (line.before != SNAPSHOT_UNKNOWN && line.after != SNAPSHOT_UNKNOWN)
@@ -168,18 +218,16 @@ static void put_rss(const struct text_part *part)
 static void put_allocated(const struct text_part *part)
 {
 	const struct growth *growth = part->growth;
-	const struct snapshot *before = growth->before;
-	const struct snapshot *after = growth->after;
-	struct total_line line = {.label = "ever allocated",
-				  .bytes = true,
-				  .has_objects = after->has[LA_ALLOC_OBJECTS]};
+	struct values sum = {0};
+	struct total_line line;
 
-	if (!after->has[LA_ALLOC_SPACE])
+	if (!growth->after->has[LA_ALLOC_SPACE])
 		return;
-	line.before = before ? snapshot_total(before, LA_ALLOC_SPACE) : 0;
-	line.after = snapshot_total(after, LA_ALLOC_SPACE);
-	line.objects = snapshot_total(after, LA_ALLOC_OBJECTS) -
-		       (before ? snapshot_total(before, LA_ALLOC_OBJECTS) : 0);
+	for (enum kind kind = KIND_HEAP; kind < KINDS; kind++)
+		values_add(&sum, &growth->unfiltered[kind]);
+	line = total_of(&sum, LA_ALLOC_SPACE, LA_ALLOC_OBJECTS);
+	line.label = "ever allocated";
+	line.has_objects = growth->after->has[LA_ALLOC_OBJECTS];
 	put_total(part, &line);
 }
 
@@ -194,10 +242,12 @@ void text_head(const struct text_part *part)
 		put_snapshot(part, "old", growth->before);
 		put_snapshot(part, "new", growth->after);
 		put_elapsed(part);
+		put_sampling(part);
 		fprintf(part->out, "\n  %-15s %12s %12s %12s\n", "", "old",
 			"new", "growth");
 	} else {
 		put_snapshot(part, "at", growth->after);
+		put_sampling(part);
 		putc('\n', part->out);
 	}
 	put_rss(part);

@@ -48,24 +48,34 @@ static void note_pair(const struct text_part *part, bool *first)
 	}
 }
 
+static void put_period(const struct text_part *part, const char *which,
+		       const struct snapshot *snapshot)
+{
+	char text[TEXT_NUMBER_SIZE];
+
+	text_size(text, snapshot->period, false);
+	if (snapshot_is_sampled(snapshot))
+		fprintf(part->out, "the %s snapshot is sampled every %s",
+			which, text);
+	else
+		fprintf(part->out, "the %s snapshot is exact", which);
+}
+
 static void note_periods(const struct text_part *part, bool *first)
 {
 	const struct snapshot *before = part->growth->before;
 	const struct snapshot *after = part->growth->after;
-	char text[TEXT_NUMBER_SIZE];
+	bool sampled = snapshot_is_sampled(after);
 
-	if (before && before->period != after->period) {
-		start_note(part, first);
-		fprintf(part->out,
-			"the snapshots were sampled differently (period "
-			"%" PRId64 " and %" PRId64 ")\n",
-			before->period, after->period);
-	} else if (after->period > 1) {
-		start_note(part, first);
-		text_size(text, after->period, false);
-		fprintf(part->out,
-			"figures are estimates: one sample every %s\n", text);
-	}
+	if (!before ||
+	    (before->period == after->period && snapshot_is_sampled(before)) ||
+	    (!sampled && !snapshot_is_sampled(before)))
+		return;
+	start_note(part, first);
+	put_period(part, "old", before);
+	fputs(", ", part->out);
+	put_period(part, "new", after);
+	putc('\n', part->out);
 }
 
 static void note_agent(const struct text_part *part, bool *first)
@@ -79,6 +89,15 @@ static void note_agent(const struct text_part *part, bool *first)
 		fprintf(part->out,
 			"the agent could not record %s events: figures are "
 			"lower than the truth\n",
+			text);
+	}
+	if (after->different_stacks > 0) {
+		start_note(part, first);
+		text_count(text, after->different_stacks, false);
+		fprintf(part->out,
+			"the agent verified its stacks, and %s came out "
+			"differently: some callsites may be wrong; please "
+			"report this\n",
 			text);
 	}
 	if (*after->tracking && strcmp(after->tracking, "on") != 0) {
@@ -148,8 +167,9 @@ static void note_rss(const struct text_part *part, bool *first)
 
 /* ---- stacks and symbols ---- */
 
-static bool is_truncated(const struct resolver *resolver,
-			 const struct stack *stack)
+/* Does the stack end in this marker frame? */
+static bool is_marked(const struct resolver *resolver,
+		      const struct stack *stack, const char *marker)
 {
 	const struct frame *outermost;
 
@@ -157,7 +177,37 @@ static bool is_truncated(const struct resolver *resolver,
 		return false;
 	outermost = &resolver->stacks->frames[stack->frames[stack->depth - 1]];
 	return outermost->source_count && outermost->sources[0].function &&
-	       !strcmp(outermost->sources[0].function, LA_FRAME_TRUNCATED);
+	       !strcmp(outermost->sources[0].function, marker);
+}
+
+/* What is live of the stacks that the agent's memory had no room for. */
+static void note_untracked(const struct text_part *part, bool *first)
+{
+	const struct growth *growth = part->growth;
+	const struct resolver *resolver = part->report->resolver;
+	bool found = false;
+	int64_t bytes = 0;
+	char text[TEXT_NUMBER_SIZE];
+
+	for (size_t i = 0; i < growth->change_count; i++) {
+		const struct change *change = &growth->changes[i];
+
+		if (!is_marked(resolver,
+			       &resolver->stacks->stacks[change->stack],
+			       LA_FRAME_UNTRACKED))
+			continue;
+		found = true;
+		bytes += change->values.after[LA_INUSE_SPACE];
+	}
+	if (!found)
+		return;
+	start_note(part, first);
+	text_size(text, bytes, false);
+	fprintf(part->out,
+		"%s live in " LA_FRAME_UNTRACKED ": the agent's memory limit "
+		"had no room for their stacks; raise its `memory` option to "
+		"see them\n",
+		text);
 }
 
 static void note_truncated(const struct text_part *part, bool *first)
@@ -169,8 +219,9 @@ static void note_truncated(const struct text_part *part, bool *first)
 	for (size_t i = 0; i < growth->change_count; i++) {
 		const struct change *change = &growth->changes[i];
 
-		truncated += is_truncated(
-			resolver, &resolver->stacks->stacks[change->stack]);
+		truncated += is_marked(
+			resolver, &resolver->stacks->stacks[change->stack],
+			LA_FRAME_TRUNCATED);
 	}
 	if (!truncated)
 		return;
@@ -240,6 +291,7 @@ void text_notes(const struct text_part *part)
 	note_periods(part, &first);
 	note_agent(part, &first);
 	note_rss(part, &first);
+	note_untracked(part, &first);
 	note_truncated(part, &first);
 }
 

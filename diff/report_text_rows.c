@@ -1,6 +1,7 @@
 /*
  * The tables of the text report. Cells are made first, measured, then printed.
  */
+#include "diff/estimate.h"
 #include "diff/report_text.h"
 #include "diff/text.h"
 
@@ -14,12 +15,20 @@
 
 enum column {
 	COLUMN_GROWTH,
+	COLUMN_GROWTH_MARGIN,
 	COLUMN_SHARE,
 	COLUMN_LIVE,
+	COLUMN_LIVE_MARGIN,
 	COLUMN_OBJECTS,
+	COLUMN_OBJECTS_MARGIN,
 	COLUMN_RATE,
 	COLUMN_STEPS,
 	COLUMNS
+};
+
+struct tally {
+	size_t rows;
+	struct figure sum;
 };
 
 struct table {
@@ -31,9 +40,17 @@ struct table {
 	char (*cells)[COLUMNS][TEXT_NUMBER_SIZE];
 	const char *titles[COLUMNS];
 	size_t widths[COLUMNS]; /* 0 = column is not shown */
-	int64_t grown, shrunk;	/* of all rows of the kind */
-	size_t grown_rows, shrunk_rows;
+	/* Of all rows of the kind, */
+	struct tally grown, shrunk;
+	size_t noise_rows; /* but for those within their margins, */
+	size_t noise_grown_rows; /* of which these seem to have grown */
 };
+
+static bool is_noise(const struct table *table, const struct row *row)
+{
+	return estimate_is_noise(growth_of(&row->values, table->sample),
+				 row->values.variance.growth[table->sample]);
+}
 
 /* ---- cells ---- */
 
@@ -49,15 +66,24 @@ static void fill_cells(const struct table *table, const struct row *row,
 	enum la_sample_type other = bytes ? LA_INUSE_OBJECTS : LA_INUSE_SPACE;
 
 	text_amount(cells[COLUMN_GROWTH], change, table->sample, pair);
-	if (change > 0 && table->grown > 0)
+	text_margin(cells[COLUMN_GROWTH_MARGIN],
+		    values->variance.growth[table->sample], table->sample);
+	if (change > 0 && table->grown.sum.amount > 0 && !is_noise(table, row))
 		snprintf(cells[COLUMN_SHARE], TEXT_NUMBER_SIZE, "%.1f%%",
-			 100 * (double)change / (double)table->grown);
-	if (pair || live != table->sample)
+			 100 * (double)change /
+				 (double)table->grown.sum.amount);
+	if (pair || live != table->sample) {
 		text_amount(cells[COLUMN_LIVE], values->after[live], live,
-			   false);
-	if (table->kind != KIND_THREAD)
+			    false);
+		text_margin(cells[COLUMN_LIVE_MARGIN],
+			    values->variance.after[live], live);
+	}
+	if (table->kind != KIND_THREAD) {
 		text_amount(cells[COLUMN_OBJECTS], growth_of(values, other),
-			   other, pair);
+			    other, pair);
+		text_margin(cells[COLUMN_OBJECTS_MARGIN],
+			    values->variance.growth[other], other);
+	}
 	if (growth->seconds > 0)
 		text_rate(cells[COLUMN_RATE], report_rate(growth, change),
 			  bytes);
@@ -76,6 +102,9 @@ static void set_titles(struct table *table)
 		allocated		    ? "allocated" :
 		table->part->growth->before ? "growth" :
 					      "live";
+	table->titles[COLUMN_GROWTH_MARGIN] = "";
+	table->titles[COLUMN_LIVE_MARGIN] = "";
+	table->titles[COLUMN_OBJECTS_MARGIN] = "";
 	table->titles[COLUMN_SHARE] = "share";
 	table->titles[COLUMN_LIVE] = "live";
 	table->titles[COLUMN_OBJECTS] =
@@ -90,7 +119,7 @@ static void measure(struct table *table)
 		size_t widest = 0;
 
 		for (size_t i = 0; i < table->count; i++) {
-			size_t width = strlen(table->cells[i][column]);
+			size_t width = text_width(table->cells[i][column]);
 
 			if (width > widest)
 				widest = width;
@@ -101,13 +130,25 @@ static void measure(struct table *table)
 	}
 }
 
+static bool is_margin(int column)
+{
+	return column == COLUMN_GROWTH_MARGIN ||
+	       column == COLUMN_LIVE_MARGIN ||
+	       column == COLUMN_OBJECTS_MARGIN;
+}
+
+static size_t gap_before(int column)
+{
+	return is_margin(column) ? 1 : 2;
+}
+
 static size_t figures_width(const struct table *table)
 {
 	size_t width = 0;
 
 	for (int column = 0; column < COLUMNS; column++) {
 		if (table->widths[column])
-			width += table->widths[column] + 2;
+			width += table->widths[column] + gap_before(column);
 	}
 	return width;
 }
@@ -146,6 +187,14 @@ static int64_t grown_stacks(const struct table *table)
 	return sum;
 }
 
+static void add_to_tally(struct tally *tally, const struct row *row,
+			 enum la_sample_type sample)
+{
+	tally->rows++;
+	tally->sum.amount += growth_of(&row->values, sample);
+	tally->sum.variance += row->values.variance.growth[sample];
+}
+
 static void count_rows(struct table *table)
 {
 	const struct growth *growth = table->part->growth;
@@ -156,49 +205,70 @@ static void count_rows(struct table *table)
 
 		if (row->kind != table->kind || !change)
 			continue;
-		if (change > 0) {
-			table->grown += change;
-			table->grown_rows++;
+		if (is_noise(table, row)) {
+			table->noise_rows++;
+			table->noise_grown_rows += change > 0;
 		} else {
-			table->shrunk -= change;
-			table->shrunk_rows++;
+			add_to_tally(change > 0 ? &table->grown :
+						  &table->shrunk,
+				     row, table->sample);
 		}
 	}
 	if (table->part->report->options->growth.cumulative)
-		table->grown = grown_stacks(table);
+		table->grown.sum.amount = grown_stacks(table);
 }
 
 /* With --cum rows overlap, and their sum means nothing. */
+static void put_sum(const struct table *table, const char *before,
+		    const struct figure *sum)
+{
+	char amount[TEXT_NUMBER_SIZE], margin[TEXT_NUMBER_SIZE];
+
+	if (table->part->report->options->growth.cumulative)
+		return;
+	text_amount(amount, sum->amount < 0 ? -sum->amount : sum->amount,
+		    table->sample, false);
+	text_margin(margin, sum->variance, table->sample);
+	fprintf(table->part->out, "%s%s%s%s", before, amount,
+		*margin ? " " : "", margin);
+}
+
 static void put_headline(const struct table *table)
 {
 	const struct text_part *part = table->part;
-	bool sums = !part->report->options->growth.cumulative;
-	char text[TEXT_NUMBER_SIZE];
+	const struct tally *grown = &table->grown, *shrunk = &table->shrunk;
+	bool pair = part->growth->before;
 
 	putc('\n', part->out);
 	text_style(part, STYLE_BOLD);
 	fprintf(part->out, "%s: ", kind_name(table->kind));
 	text_style(part, STYLE_PLAIN);
-	if (!table->grown_rows)
-		fputs(part->growth->before ? "nothing grew" : "nothing is live",
-		      part->out);
-	else
-		fprintf(part->out, "%zu %s %s", table->grown_rows,
-			noun(table, table->grown_rows),
-			part->growth->before ? "grew" : "live");
-	if (table->grown_rows && sums) {
-		text_amount(text, table->grown, table->sample, false);
-		fprintf(part->out, part->growth->before ? " by %s" : ", %s",
-			text);
+	if (grown->rows) {
+		fprintf(part->out, "%zu %s %s", grown->rows,
+			noun(table, grown->rows), pair ? "grew" : "live");
+		put_sum(table, pair ? " by " : ", ", &grown->sum);
+	} else {
+		fputs(pair ? "nothing grew" : "nothing is live", part->out);
+		fputs(table->noise_rows ? " for certain" : "", part->out);
 	}
-	if (table->shrunk_rows) {
-		fprintf(part->out, ", %zu %s shrank", table->shrunk_rows,
-			noun(table, table->shrunk_rows));
-		text_amount(text, table->shrunk, table->sample, false);
-		if (sums)
-			fprintf(part->out, " by %s", text);
+	if (shrunk->rows) {
+		fprintf(part->out, ", %zu %s shrank", shrunk->rows,
+			noun(table, shrunk->rows));
+		put_sum(table, " by ", &shrunk->sum);
 	}
+	if (table->noise_rows)
+		fprintf(part->out, ", %zu %s within noise", table->noise_rows,
+			noun(table, table->noise_rows));
 	putc('\n', part->out);
+}
+
+/* To the right; a margin follows its figure closely. */
+static void put_cell(const struct table *table, int column, const char *text)
+{
+	size_t padding = table->widths[column] - text_width(text);
+
+	padding += gap_before(column);
+	fprintf(table->part->out, "%*s%s", (int)padding, "", text);
 }
 
 static void put_titles(const struct table *table)
@@ -208,8 +278,7 @@ static void put_titles(const struct table *table)
 	text_style(table->part, STYLE_DIM);
 	for (int column = 0; column < COLUMNS; column++) {
 		if (table->widths[column])
-			fprintf(out, "  %*s", (int)table->widths[column],
-				table->titles[column]);
+			put_cell(table, column, table->titles[column]);
 	}
 	fprintf(out, "  %s", noun(table, 1));
 	text_style(table->part, STYLE_PLAIN);
@@ -240,8 +309,7 @@ static void put_row(const struct table *table, size_t number)
 			continue;
 		if (column == COLUMN_GROWTH)
 			text_style(part, STYLE_RED);
-		fprintf(part->out, "  %*s", (int)table->widths[column],
-			table->cells[number][column]);
+		put_cell(table, column, table->cells[number][column]);
 		if (column == COLUMN_GROWTH)
 			text_style(part, STYLE_PLAIN);
 	}
@@ -251,12 +319,23 @@ static void put_row(const struct table *table, size_t number)
 	text_style(part, STYLE_PLAIN);
 	putc('\n', part->out);
 	free(callsite);
-	text_paths(part, row);
+	/* What may be nothing needs no explanation. */
+	if (!row->noise)
+		text_paths(part, row);
+}
+
+static void put_noise_line(const struct table *table)
+{
+	text_style(table->part, STYLE_DIM);
+	fputs("  -- from here on less than ±: it may be noise --",
+	      table->part->out);
+	text_style(table->part, STYLE_PLAIN);
+	putc('\n', table->part->out);
 }
 
 static void put_table(struct table *table)
 {
-	size_t all = table->grown_rows;
+	size_t all = table->grown.rows + table->noise_grown_rows;
 
 	table->cells = memory_alloc(table->count, sizeof(*table->cells));
 	for (size_t i = 0; i < table->count; i++)
@@ -264,8 +343,11 @@ static void put_table(struct table *table)
 	set_titles(table);
 	measure(table);
 	put_titles(table);
-	for (size_t i = 0; i < table->count; i++)
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->rows[i]->noise && (!i || !table->rows[i - 1]->noise))
+			put_noise_line(table);
 		put_row(table, i);
+	}
 	if (table->part->report->options->growth.sort != SORT_LIVE &&
 	    table->count < all)
 		fprintf(table->part->out, "  %zu more; --top %zu shows all\n",
@@ -286,7 +368,7 @@ static void put_kind(const struct text_part *part, enum kind kind,
 	};
 
 	count_rows(&table);
-	if (!count && !table.shrunk_rows && kind != KIND_HEAP)
+	if (!count && !table.shrunk.rows && kind != KIND_HEAP)
 		return;
 	put_headline(&table);
 	if (count)

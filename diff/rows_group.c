@@ -225,16 +225,13 @@ static void join(struct grouping *grouping, uint32_t row_number,
 {
 	struct growth *growth = grouping->growth;
 	struct row *row = &growth->rows[row_number];
-	const struct values *values = &growth->changes[change_number].values;
 
 	/* A recursive function counts once. */
 	if (grouping->newest[row_number] == change_number + 1)
 		return;
 	grouping->newest[row_number] = change_number + 1;
-	for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
-		row->values.before[type] += values->before[type];
-		row->values.after[type] += values->after[type];
-	}
+	values_add(&row->values,
+		   &growth->changes[change_number].values);
 	row->change_count++;
 	grouping->memberships = memory_extend(
 		grouping->memberships, grouping->membership_count,

@@ -1,9 +1,12 @@
 /*
- * Rows into order: heap, mmap, thread; within each by what --sort says. Ties
- * are broken by name, so that the order never depends on that of the files.
+ * Rows into order: heap, mmap, thread; within each those that are more than
+ * noise first, and then by what --sort says. Ties are broken by name, so that
+ * the order never depends on that of the files.
  */
 #define _GNU_SOURCE
 #include "diff/rows.h"
+
+#include "diff/estimate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -99,6 +102,8 @@ static int by_rank(const void *left, const void *right, void *context)
 
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
+	if (a->noise != b->noise)
+		return a->noise ? 1 : -1;
 	order = by_wish(ranking, a, b, sample);
 	if (!order)
 		order = descending(growth_of(&a->values, sample),
@@ -139,6 +144,23 @@ static bool is_too_small(const struct row *row,
 	return change < options->minimum && change > -options->minimum;
 }
 
+/* What a row is ranked by may be within what sampling is off by. */
+static bool is_noise(const struct row *row,
+		     const struct growth_options *options)
+{
+	enum la_sample_type type =
+		growth_sample(row->kind, options->sample);
+	const struct values *values = &row->values;
+
+	if (options->sort == SORT_LIVE)
+		return estimate_is_noise(values->after[type],
+					 values->variance.after[type]);
+	if (options->sort == SORT_OBJECTS)
+		type = objects_of(type);
+	return estimate_is_noise(growth_of(values, type),
+				 values->variance.growth[type]);
+}
+
 void rows_rank(struct growth *growth, const struct growth_options *options,
 	       const struct stacks *stacks)
 {
@@ -146,8 +168,11 @@ void rows_rank(struct growth *growth, const struct growth_options *options,
 	size_t kept = 0;
 
 	for (size_t i = 0; i < growth->row_count; i++) {
-		if (!is_too_small(&growth->rows[i], options))
-			growth->rows[kept++] = growth->rows[i];
+		struct row *row = &growth->rows[i];
+
+		row->noise = is_noise(row, options);
+		if (!is_too_small(row, options))
+			growth->rows[kept++] = *row;
 	}
 	growth->row_count = kept;
 	if (!growth->row_count)

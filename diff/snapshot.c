@@ -92,6 +92,15 @@ bool snapshot_same_process(const struct snapshot *a, const struct snapshot *b)
 
 /* ---- what ---- */
 
+static void add_variances(struct snapshot *snapshot, double *sums,
+			  const int64_t *errors)
+{
+	for (int type = 0; type < LA_SAMPLE_TYPES; type++) {
+		sums[type] += (double)errors[type] * (double)errors[type];
+		snapshot->has_errors |= errors[type] > 0;
+	}
+}
+
 static void add_values(int64_t *sums, const int64_t *values)
 {
 	for (int type = 0; type < LA_SAMPLE_TYPES; type++)
@@ -112,14 +121,16 @@ static void take_samples(struct snapshot *snapshot,
 					 sizeof(*snapshot->entries));
 	for (uint32_t i = 0; i < profile->sample_count; i++) {
 		const struct profile_sample *sample = &profile->samples[i];
-		uint32_t *entry = &entry_of[stack_of[i]];
+		uint32_t *number = &entry_of[stack_of[i]];
+		struct snapshot_entry *entry;
 
-		if (!*entry) {
-			*entry = (uint32_t)++snapshot->entry_count;
-			snapshot->entries[*entry - 1].stack = stack_of[i];
+		if (!*number) {
+			*number = (uint32_t)++snapshot->entry_count;
+			snapshot->entries[*number - 1].stack = stack_of[i];
 		}
-		add_values(snapshot->entries[*entry - 1].values,
-			   sample->values);
+		entry = &snapshot->entries[*number - 1];
+		add_values(entry->values, sample->values);
+		add_variances(snapshot, entry->variances, sample->errors);
 		add_values(snapshot->totals[sample->kind], sample->values);
 	}
 	free(entry_of);
@@ -142,13 +153,25 @@ void snapshot_build(struct snapshot *snapshot, const char *path,
 		comment_number(profile, LA_COMMENT_RSS_ANON);
 	snapshot->agent_bytes =
 		comment_number(profile, LA_COMMENT_AGENT_BYTES);
+	snapshot->agent_limit_bytes =
+		comment_number(profile, LA_COMMENT_AGENT_LIMIT);
 	snapshot->drops = comment_number(profile, LA_COMMENT_DROPS);
+	snapshot->sample_bytes = comment_number(profile, LA_COMMENT_SAMPLE);
+	snapshot->coarsened_bytes =
+		comment_number(profile, LA_COMMENT_COARSENED);
+	snapshot->different_stacks =
+		comment_number(profile, LA_COMMENT_DIFFERENT);
 	snapshot->reason = strings_intern(
 		strings, comment_value(profile, LA_COMMENT_REASON));
 	snapshot->tracking = strings_intern(
 		strings, comment_value(profile, LA_COMMENT_TRACKING));
 	memcpy(snapshot->has, profile->has, sizeof(snapshot->has));
 	take_samples(snapshot, profile, stacks);
+}
+
+bool snapshot_is_sampled(const struct snapshot *snapshot)
+{
+	return snapshot->period > 1;
 }
 
 int64_t snapshot_total(const struct snapshot *snapshot,

@@ -23,6 +23,7 @@ struct process {
 struct snapshot_entry {
 	uint32_t stack; /* each stack occurs once */
 	int64_t values[LA_SAMPLE_TYPES];
+	double variances[LA_SAMPLE_TYPES]; /* see estimate.h */
 };
 
 struct snapshot {
@@ -33,9 +34,14 @@ struct snapshot {
 	int64_t period;
 	int64_t rss_bytes, rss_anon_bytes; /* resident memory */
 	int64_t agent_bytes;               /* of it, the agent's own */
+	int64_t agent_limit_bytes;         /* what it may use */
 	int64_t drops;                     /* events it could not record */
+	int64_t sample_bytes;    /* asked for; 0 = exact */
+	int64_t coarsened_bytes; /* since its memory limit was reached */
+	int64_t different_stacks; /* captured wrongly, where it was verified */
 	const char *reason, *tracking;
 	bool has[LA_SAMPLE_TYPES];
+	bool has_errors; /* of estimates: how far off they may be is known */
 	int64_t totals[KINDS][LA_SAMPLE_TYPES];
 	struct snapshot_entry *entries;
 	size_t entry_count;
@@ -44,6 +50,9 @@ struct snapshot {
 /* Takes what it needs; the profile may be freed afterwards. */
 void snapshot_build(struct snapshot *snapshot, const char *path,
 		    const struct profile *profile, struct stacks *stacks);
+
+/* Are its heap figures estimates? */
+bool snapshot_is_sampled(const struct snapshot *snapshot);
 
 /* All kinds together. */
 int64_t snapshot_total(const struct snapshot *snapshot,

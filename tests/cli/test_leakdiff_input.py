@@ -39,7 +39,8 @@ class OtherWriters(LeakdiffTest):
                           ('main.main', 56, False)])
         self.assertEqual(report['process'],
                          {'command': 'gopher', 'pid': None, 'host': None,
-                          'start': None, 'period': 524288})
+                          'start': None, 'period': 524288,
+                          'sample_bytes': None, 'coarsened_bytes': None})
         self.assertIn('main.(*cache).put', self.output(self.copy('go_heap')))
 
     def test_a_jemalloc_dump(self):

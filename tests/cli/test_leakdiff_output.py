@@ -181,11 +181,11 @@ class Text(LeakdiffTest):
                 period=524288, pid=2,
                 comments=['drops=1234', 'tracking=off since noon'])
             .sample(['f', MAIN, '[truncated]'], (1, 9))))
-        for needle in ('sampled differently', '1,234 events',
+        for needle in ('the old snapshot is exact, the new snapshot is '
+                       'sampled every 512.0 KiB', '1,234 events',
                        'tracking is off since noon',
                        '1 of 1 stacks are truncated', 'different processes'):
             self.assertIn(needle, text)
-        self.assertIn('one sample every 512.0 KiB', self.output('new.pb.gz'))
         self.assertNotIn('note:', self.output(*self.pair(old(), new())))
 
 
@@ -273,13 +273,15 @@ class Json(LeakdiffTest):
         figures = {'growth_bytes', 'growth_objects', 'before_bytes',
                    'after_bytes', 'before_objects', 'after_objects',
                    'alloc_bytes', 'alloc_objects'}
+        figures |= {f'{name}_error' for name in figures}
         place = {'function', 'file', 'line', 'module', 'address'}
         self.assertEqual(report['leakdiff'], 1)
         self.assertEqual(set(report), {'leakdiff', 'process', 'snapshots',
                                        'total', 'rows'})
         self.assertEqual(report['process'], {
             'command': 'server', 'pid': 1000, 'host': 'web1',
-            'start': '2026-01-01T11:00:00.000Z', 'period': 1})
+            'start': '2026-01-01T11:00:00.000Z', 'period': 1,
+            'sample_bytes': None, 'coarsened_bytes': None})
         self.assertEqual(report['snapshots'][0], {
             'file': str(self.folder / 'old.pb.gz'),
             'time': '2026-01-01T12:00:00.000Z', 'rss_bytes': 20000000,
@@ -287,16 +289,18 @@ class Json(LeakdiffTest):
             'alloc_space': MEBI + 5000, 'alloc_objects': 6,
             'reason': 'timer'})
         self.assertEqual(set(report['total']), {
-            'growth_bytes', 'growth_objects', 'heap', 'mmap', 'thread'})
+            'growth_bytes', 'growth_objects', 'growth_bytes_error',
+            'growth_objects_error', 'heap', 'mmap', 'thread'})
         self.assertLessEqual(figures, set(report['total']['heap']))
         for row in report['rows']:
             self.assertEqual(set(row), figures | {
-                'rank', 'kind', 'rate_bytes_per_second', 'callsite',
-                'stacks'})
+                'rank', 'kind', 'rate_bytes_per_second', 'noise',
+                'callsite', 'stacks'})
             self.assertEqual(set(row['callsite']), place)
             for stack in row['stacks']:
-                self.assertEqual(set(stack), {'growth_bytes',
-                                              'growth_objects', 'frames'})
+                self.assertEqual(set(stack), {
+                    'growth_bytes', 'growth_objects', 'growth_bytes_error',
+                    'growth_objects_error', 'frames'})
                 for frame in stack['frames']:
                     self.assertEqual(set(frame), place | {'inlined'})
 
@@ -320,7 +324,10 @@ class Csv(LeakdiffTest):
     COLUMNS = ('rank,kind,growth_bytes,growth_objects,before_bytes,'
                'after_bytes,before_objects,after_objects,alloc_bytes,'
                'alloc_objects,rate_bytes_per_second,function,file,line,'
-               'module,address,command,pid,host,start')
+               'module,address,command,pid,host,start,growth_bytes_error,'
+               'growth_objects_error,before_bytes_error,after_bytes_error,'
+               'before_objects_error,after_objects_error,alloc_bytes_error,'
+               'alloc_objects_error,sample_bytes,noise')
 
     def test_every_row_that_changed(self):
         files = self.pair(old(), new())

@@ -21,6 +21,7 @@ BUILD = ROOT / os.environ.get('BUILD', 'build')
 LEAKDIFF = BUILD / 'leakdiff'
 PROFILES = ROOT / 'tests' / 'data' / 'profiles'
 TYPES = ('alloc_objects', 'alloc_space', 'inuse_objects', 'inuse_space')
+UNITS = ('count', 'bytes', 'count', 'bytes')
 MINUTE = 60_000_000_000
 NOON = 1_767_268_800_000_000_000  # 2026-01-01T12:00:00Z
 
@@ -74,21 +75,29 @@ class Profile:
             self.strings.append(value)
         return self.strings.index(value)
 
-    def sample(self, frames, inuse=(0, 0), alloc=None, kind='heap'):
-        """inuse and alloc are (objects, bytes); alloc defaults to inuse."""
+    def sample(self, frames, inuse=(0, 0), alloc=None, kind='heap',
+               inuse_error=None, alloc_error=None):
+        """inuse and alloc are (objects, bytes); alloc defaults to inuse, and
+        so do their standard errors, which only estimates have."""
         alloc = inuse if alloc is None else alloc
         values = dict(zip(TYPES, (*alloc, *inuse)))
+        labels = [('kind', kind)] if kind else []
+        if inuse_error is not None:
+            errors = (*(alloc_error or inuse_error), *inuse_error)
+            labels += [(f'{name}_error', (error, unit)) for name, error, unit
+                       in zip(TYPES, errors, UNITS)]
         self.raw_sample([self.location(frame) for frame in frames],
-                        [values.get(name, 0) for name in self.types],
-                        [('kind', kind)] if kind else [])
+                        [values.get(name, 0) for name in self.types], labels)
         return self
 
     def raw_sample(self, ids, values, labels=()):
+        """A label is a text, or a number with its unit."""
         body = ''.join(f'location_id: {i} ' for i in ids)
         body += ''.join(f'value: {v} ' for v in values)
         for key, value in labels:
-            body += f'label {{ key: {self.text(key)} ' \
-                    f'str: {self.text(value)} }} '
+            said = f'str: {self.text(value)}' if isinstance(value, str) \
+                else f'num: {value[0]} num_unit: {self.text(value[1])}'
+            body += f'label {{ key: {self.text(key)} {said} }} '
         self.lines.append(f'sample {{ {body}}}')
 
     def location(self, frame):
