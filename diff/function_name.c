@@ -136,6 +136,10 @@ static bool step(struct scan *scan, const char *name)
 		else
 			scan->in += bracketed(scan->in, '<', '>');
 		return true;
+	case '[':
+		/* A marker frame: "[untracked stacks]" */
+		copy(scan, scan->in == name ? bracketed(name, '[', ']') : 1);
+		return true;
 	case '{':
 		copy(scan, bracketed(scan->in, '{', '}'));
 		return true;

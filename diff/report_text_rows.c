@@ -153,6 +153,22 @@ static size_t figures_width(const struct table *table)
 	return width;
 }
 
+static bool is_wide(const struct table *table)
+{
+	size_t width = table->part->report->width;
+
+	return width && figures_width(table) + 2 + CALLSITE_MINIMUM > width;
+}
+
+/* On a narrow terminal the callsite matters more than all but one margin. */
+static void drop_margins(struct table *table)
+{
+	if (!is_wide(table))
+		return;
+	table->widths[COLUMN_LIVE_MARGIN] = 0;
+	table->widths[COLUMN_OBJECTS_MARGIN] = 0;
+}
+
 /* ---- tables ---- */
 
 static const char *noun(const struct table *table, size_t count)
@@ -262,13 +278,14 @@ static void put_headline(const struct table *table)
 	putc('\n', part->out);
 }
 
-/* To the right; a margin follows its figure closely. */
+/* To the right, but for a margin, which follows its figure closely. */
 static void put_cell(const struct table *table, int column, const char *text)
 {
-	size_t padding = table->widths[column] - text_width(text);
+	int padding = (int)(table->widths[column] - text_width(text));
+	int before = (int)gap_before(column) + (is_margin(column) ? 0 : padding);
+	int after = is_margin(column) ? padding : 0;
 
-	padding += gap_before(column);
-	fprintf(table->part->out, "%*s%s", (int)padding, "", text);
+	fprintf(table->part->out, "%*s%s%*s", before, "", text, after, "");
 }
 
 static void put_titles(const struct table *table)
@@ -342,6 +359,7 @@ static void put_table(struct table *table)
 		fill_cells(table, table->rows[i], table->cells[i]);
 	set_titles(table);
 	measure(table);
+	drop_margins(table);
 	put_titles(table);
 	for (size_t i = 0; i < table->count; i++) {
 		if (table->rows[i]->noise && (!i || !table->rows[i - 1]->noise))

@@ -241,6 +241,15 @@ class Terminal(LeakdiffTest):
         rows = text[text.index('\nheap:'):].splitlines()
         self.assertLessEqual(max(map(len, rows)), 80)
 
+    def test_margins_give_way_to_the_callsite(self):
+        files = self.pair(Profile(period=2), Profile(period=2).sample(
+            ['f a.c:1', MAIN], (70, 7 * MEBI), inuse_error=(10, MEBI)))
+        for columns, margins in ((200, 3), (80, 1)):
+            text = self.on_terminal(columns, *files,
+                                    environment={'NO_COLOR': '1'})[1]
+            row, = re.findall(r'.*  f  a\.c:1\n', text)
+            self.assertEqual(row.count('±'), margins, text)
+
     def test_no_color(self):
         for environment in ({'NO_COLOR': '1'}, {'TERM': 'dumb'}):
             text = self.on_terminal(80, *self.files(),

@@ -54,6 +54,7 @@ static const char *const names[][2] = {
 	{"my_operator(int)", "my_operator"},
 	{"operators::add(int)", "operators::add"},
 	{"[jit]", "[jit]"},
+	{"[untracked stacks]", "[untracked stacks]"},
 	{"broken<unfinished", "broken"},
 	{"broken(unfinished", "broken"},
 	{"(nothing before)", "(nothing before)"},
