@@ -1,8 +1,8 @@
 """Measures what the agent costs. `make bench` runs it.
 
-usage: python3 -m scripts.bench [--quick] [--out FOLDER] [GROUP]...
+usage: python3 -m scripts.bench [OPTION]... [GROUP]...
 
-Groups: micro threads. None means all. Leaves report.md, one chart for each
+Groups: micro threads servers programs. None means all. Leaves report.md, one chart for each
 group and the raw numbers, results.json, in FOLDER (build/bench). --report
 makes the report and the charts anew from results.json.
 """
@@ -12,11 +12,11 @@ import os
 import pathlib
 import sys
 
-from scripts.bench import machine, pairs, report, setups
+from scripts.bench import machine, pairs, programs, report, servers, setups
 from scripts.bench.bench import Bench
 from scripts.bench.samples import load, save
 
-GROUPS = {**pairs.GROUPS}
+GROUPS = {**pairs.GROUPS, **servers.GROUPS, **programs.GROUPS}
 
 
 def arguments():
@@ -27,6 +27,8 @@ def arguments():
     parser.add_argument('--quick', action='store_true',
                         default=os.environ.get('BENCH_QUICK', '0') != '0',
                         help='about a fifth of the time (also BENCH_QUICK=1)')
+    parser.add_argument('--agent', type=pathlib.Path, default=setups.AGENT,
+                        help='the library to measure (build/libleakagent.so)')
     parser.add_argument('--out', type=pathlib.Path, help='folder of results')
     parser.add_argument('--report', action='store_true',
                         help='only report on results.json once more')
@@ -44,7 +46,7 @@ def arguments():
 
 def measured(options):
     facts = machine.facts(options.quick)
-    with Bench(options.quick) as bench:
+    with Bench(options.quick, options.agent) as bench:
         for name in options.groups or GROUPS:
             GROUPS[name].run(bench)
         facts['not_measured'] = bench.notes

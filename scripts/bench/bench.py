@@ -13,8 +13,9 @@ from scripts.bench.samples import Samples
 class Bench:
     """quick: about a fifth of the time. Use as `with`: it owns a folder."""
 
-    def __init__(self, quick=False):
+    def __init__(self, quick=False, agent=setups.AGENT):
         self.quick = quick
+        self.agent = agent
         self.samples = Samples()
         self.notes = []     # what could not be measured here, and why
         self.failures = []  # runs that failed
@@ -23,6 +24,7 @@ class Bench:
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='leakagent-bench-'))
         self.folder.chmod(0o777)
+        setups.copy_agent(self.folder, self.agent)
         self.absent = {name for name in setups.SETUPS
                        if not self.is_there(name)}
         return self
@@ -31,7 +33,7 @@ class Bench:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def is_there(self, name):
-        library = setups.SETUPS[name].environment.get('LD_PRELOAD', '/')
+        library = setups.environment(name, self.folder).get('LD_PRELOAD', '/')
         if not os.path.exists(library):
             self.notes.append(f'{name}: {library} is not there')
             return False

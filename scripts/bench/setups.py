@@ -5,8 +5,10 @@ without profiling.
 """
 
 import collections
+import functools
 import os
 import pathlib
+import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,7 +28,7 @@ def agent(**options):
     """With its defaults, whatever this machine's own file of options says."""
     settings = {'conf': ROOT / 'conf' / 'leakagent.ini', 'dir': '{folder}',
                 **options}
-    return {'LD_PRELOAD': AGENT, **{f'LEAKAGENT_{key.upper()}': value
+    return {'LD_PRELOAD': '{agent}', **{f'LEAKAGENT_{key.upper()}': value
                                     for key, value in settings.items()}}
 
 
@@ -61,9 +63,19 @@ SETUPS = {
 OURS = ('native', 'forward', 'exact', 'sampled')
 
 
+def copy_agent(folder, agent_file):
+    """The one that is measured, whatever is built meanwhile."""
+    (folder / 'agent').mkdir()
+    shutil.copy(agent_file, folder / 'agent' / AGENT.name)
+
+
 def environment(name, folder):
     """What to set for a program, so that it writes into the folder."""
-    return {key: str(value).replace('{folder}', str(folder))
+    places = {'{folder}': str(folder),
+              '{agent}': str(folder / 'agent' / AGENT.name)}
+    return {key: functools.reduce(
+                lambda text, place: text.replace(*place), places.items(),
+                str(value))
             for key, value in SETUPS[name].environment.items()}
 
 

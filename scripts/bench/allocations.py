@@ -1,0 +1,17 @@
+"""How many blocks a program allocated, as the agent counted them."""
+
+from tests.support import snapshots
+
+
+def newest(folder):
+    """The last snapshot written there, or None."""
+    found = sorted(folder.glob('*.pb.gz'), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
+def allocated(bench, setup):
+    """{'allocations': ...} after a run that was tracked exactly."""
+    path = newest(bench.folder) if setup == 'exact' else None
+    if not path:
+        return {}
+    return {'allocations': snapshots.load(path).total('heap').alloc_objects}
