@@ -30,28 +30,8 @@ struct la_held {
 	uint64_t bytes;
 };
 
-/* A word of the stack that unwinding read, and what it held. */
-struct la_word {
-	const uintptr_t *address;
-	uintptr_t value;
-};
-
-/*
- * The last stack that was captured, as seen from its leaf: as long as the
- * registers are these and the words hold what they held, it is the same stack.
- * See trail.h. A site of 0: there is none, or that is not enough to know it by.
- */
-struct la_leaf {
-	uintptr_t pc, sp, fp;
-	uintptr_t fp_mask; /* 0 when the frame pointer does not matter */
-	uint32_t generation; /* of the modules */
-	uint32_t site;
-	const struct la_word *words, *words_end; /* a multiple of LA_WORDS */
-};
-
-enum { LA_WORDS = 4 }; /* compared together */
-
 struct la_events;
+struct la_leaf;
 struct la_trail;
 
 struct la_state {
@@ -61,9 +41,9 @@ struct la_state {
 	int64_t growth; /* live bytes gained and not yet reported */
 	uintptr_t stack_low, stack_high; /* 0, 0: unknown */
 	struct la_events *pending;
-	struct la_leaf leaf;
 	struct la_trail *trail; /* trail.c: the last stack that was captured */
-	bool trail_begun; /* and it was this thread's, not an earlier one's */
+	struct la_leaf *leaves; /* trail.h: stacks to know again; may be NULL */
+	uint32_t leaves_generation; /* of the modules, that leaves are of */
 	const void *last_block; /* the last one that this thread recorded */
 	uint32_t terminate; /* signal to die of once outside the tracker */
 	/* Shared by threads at their very end, under LA_LOCK_SPARE: unlike the

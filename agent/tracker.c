@@ -141,7 +141,7 @@ static uint32_t capture(struct la_state *state, const void *frame)
 static inline uint32_t heap_site(struct la_state *state, const void *frame)
 {
 	struct la_registers registers = la_arch_caller(frame);
-	uint32_t site = la_trail_repeated(state, registers);
+	uint32_t site = la_trail_recall(state, registers);
 
 	if (la_unlikely(!site))
 		site = la_trail_heap_site(state, registers);

@@ -24,6 +24,7 @@ enum { TRAIL_FRAMES = LA_MOST_FRAMES + SPARE_FRAMES + 64 };
 enum { MEMO_SLOTS = 512 };
 
 struct step {
+	uint64_t stamp; /* never twice the same, 0 = not on the trail */
 	struct la_registers registers; /* that the frame began with */
 	const struct la_frame *frame;
 	uint32_t id;
@@ -50,8 +51,10 @@ struct la_trail {
 	uint32_t generation; /* of the modules */
 	enum outcome outcome;
 	unsigned count;
+	unsigned stamped; /* steps beyond `count` that leaves may still know */
+	uint64_t last_stamp;
 	struct step steps[TRAIL_FRAMES]; /* the outermost first */
-	struct la_word words[2 * TRAIL_FRAMES + LA_WORDS];
+	struct la_word words[2 * TRAIL_FRAMES];
 	struct step fresh[TRAIL_FRAMES]; /* while unwinding: the leaf first */
 	struct {
 		uintptr_t address;
@@ -62,6 +65,7 @@ struct la_trail {
 		uint64_t key; /* caller << 32 | frame */
 		uint32_t node;
 	} node_memo[MEMO_SLOTS];
+	struct la_leaf leaves[LA_LEAVES];
 };
 
 static unsigned memo_slot(uint64_t key)
@@ -167,7 +171,7 @@ static bool words_hold(const struct la_word *from, const struct la_word *to,
 static bool words_hold_together(const struct la_word *from,
 				const struct la_word *to)
 {
-	for (; (to - from) % LA_WORDS; to--)
+	for (; (to - from) % LA_WORDS_TOGETHER; to--)
 		if (*to[-1].address != to[-1].value)
 			return false;
 	return la_trail_words_hold(from, to);
@@ -255,6 +259,11 @@ static bool extend(struct la_trail *trail, unsigned fresh, uint32_t node)
 {
 	bool ok = true;
 
+	/* Their words are overwritten, by however many steps that takes. */
+	while (trail->stamped > trail->count)
+		trail->steps[--trail->stamped].stamp = 0;
+	trail->stamped = trail->count + fresh;
+
 	while (fresh-- > 0) {
 		struct step *caller =
 			trail->count ? &trail->steps[trail->count - 1] : NULL;
@@ -262,6 +271,7 @@ static bool extend(struct la_trail *trail, unsigned fresh, uint32_t node)
 		bool shown;
 
 		*step = trail->fresh[fresh];
+		step->stamp = ++trail->last_stamp;
 		describe(trail, step, caller);
 		shown = is_shown(step, caller);
 		step->shown = (uint16_t)((caller ? caller->shown : 0) + shown);
@@ -355,17 +365,16 @@ static uint32_t trail_node(struct la_state *state, struct la_trail *trail)
 }
 
 static uint32_t capture(struct la_state *state, struct la_trail *trail,
-			struct la_registers registers)
+			struct la_registers registers, unsigned *fresh)
 {
 	uint32_t node = LA_ROOT_NODE;
-	unsigned fresh;
 
-	trail->count = unwind(state, trail, registers, &fresh);
+	trail->count = unwind(state, trail, registers, fresh);
 	if (trail->count)
 		node = trail->steps[trail->count - 1].node;
 	else if (trail->outcome == TRAIL_LOST)
 		node = find_node(trail, LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
-	if (!extend(trail, fresh, node) || !trail->count)
+	if (!extend(trail, *fresh, node) || !trail->count)
 		trail->count = 0;
 	else
 		node = trail_node(state, trail);
@@ -376,12 +385,23 @@ static uint32_t capture(struct la_state *state, struct la_trail *trail,
 	return plain_node(state, registers);
 }
 
-/* Forgets all that depends on what is loaded. */
+/* Forgets what is known of addresses. */
 static void restart(struct la_trail *trail, uint32_t generation)
 {
 	trail->generation = generation;
-	trail->count = 0;
 	memset(trail->frame_memo, 0, sizeof(trail->frame_memo));
+}
+
+static void forget_leaves(struct la_state *state, struct la_trail *trail)
+{
+	static const uint64_t never;
+
+	for (unsigned i = 0; i < LA_LEAVES; i++)
+		trail->leaves[i] = (struct la_leaf){ .stamp = &never,
+						     .stamp_was = 1 };
+	trail->count = 0;
+	state->leaves = trail->leaves;
+	state->leaves_generation = trail->generation;
 }
 
 /* The trail, ready for a capture, or NULL. */
@@ -390,7 +410,6 @@ static struct la_trail *begin(struct la_state *state)
 	struct la_trail *trail = state->trail;
 	uint32_t generation;
 
-	state->leaf.site = 0;
 	/* States that threads share are used under a lock. */
 	if (la_unlikely(la_modules_suspected()) && !state->spare)
 		la_modules_refresh();
@@ -402,17 +421,18 @@ static struct la_trail *begin(struct la_state *state)
 	generation = la_modules_generation();
 	if (la_unlikely(trail->generation != generation))
 		restart(trail, generation);
-	if (la_unlikely(!state->trail_begun))
-		trail->count = 0;
-	state->trail_begun = true;
+	/* What an earlier thread left there is of another stack. */
+	if (la_unlikely(!state->leaves || state->leaves_generation != generation))
+		forget_leaves(state, trail);
 	return trail;
 }
 
 uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
 {
 	struct la_trail *trail = begin(state);
+	unsigned fresh;
 
-	return trail ? capture(state, trail, registers) : 0;
+	return trail ? capture(state, trail, registers, &fresh) : 0;
 }
 
 /* Whether words are all that the stack on the trail depends on. */
@@ -427,34 +447,59 @@ static bool only_words_matter(const struct la_state *state,
 		trail->steps[0].frame->rule.kind == LA_RULE_END);
 }
 
-/* Makes the stack on the trail known to la_trail_repeated. */
-static void set_leaf(struct la_leaf *leaf, struct la_trail *trail,
-		     uint32_t site)
+/* The one to give up for another stack with these registers. */
+static struct la_leaf *choose_leaf(const struct la_state *state,
+				   struct la_registers registers)
 {
-	const struct step *step = &trail->steps[trail->count - 1];
-	struct la_word *end = trail->words + step->words;
+	struct la_leaf *leaf = la_trail_leaves(state, registers);
 
-	leaf->pc = step->registers.pc;
-	leaf->sp = step->registers.sp;
-	leaf->fp = step->registers.fp;
-	leaf->fp_mask = step->needs_fp ? UINTPTR_MAX : 0;
-	leaf->generation = trail->generation;
+	for (unsigned way = 0; way < LA_LEAF_WAYS; way++)
+		if (*leaf[way].stamp != leaf[way].stamp_was)
+			return &leaf[way];
+	return &leaf[state->trail->last_stamp % LA_LEAF_WAYS];
+}
+
+/* Remembers the stack on the trail, `fresh` frames of which are new there. */
+static void remember(const struct la_state *state, const struct la_trail *trail,
+		     unsigned fresh, uint32_t site)
+{
+	static const uintptr_t nothing;
+	const struct step *top = &trail->steps[trail->count - 1];
+	const struct step *base = trail->count > fresh ? top - fresh : top;
+	unsigned shared = base->words - base->words % LA_WORDS_TOGETHER;
+	unsigned own = top->words - shared;
+	struct la_leaf *leaf = choose_leaf(state, top->registers);
+
+	if (own > LA_LEAF_WORDS) {
+		base = top;
+		shared = top->words - top->words % LA_WORDS_TOGETHER;
+		own = top->words - shared;
+	}
+	leaf->pc = top->registers.pc;
+	leaf->sp = top->registers.sp;
+	leaf->fp = top->registers.fp;
+	leaf->fp_mask = top->needs_fp ? UINTPTR_MAX : 0;
+	leaf->stamp = &base->stamp;
+	leaf->stamp_was = base->stamp;
 	leaf->site = site;
-	leaf->words = trail->words;
-	/* Words that are what they are, to make the number a multiple. */
-	for (; (end - trail->words) % LA_WORDS; end++)
-		end->address = &end->value;
-	leaf->words_end = end;
+	leaf->trail = trail->words;
+	leaf->trail_words = (uint16_t)shared;
+	memcpy(leaf->own, trail->words + shared, own * sizeof(*leaf->own));
+	/* Words that always hold, to make the number a multiple. */
+	for (; own % LA_WORDS_TOGETHER; own++)
+		leaf->own[own] = (struct la_word){ &nothing, nothing };
+	leaf->own_words = (uint16_t)own;
 }
 
 uint32_t la_trail_heap_site(struct la_state *state,
 			    struct la_registers registers)
 {
 	struct la_trail *trail = begin(state);
-	uint32_t node = trail ? capture(state, trail, registers) : 0;
+	unsigned fresh;
+	uint32_t node = trail ? capture(state, trail, registers, &fresh) : 0;
 	uint32_t site = node ? la_sites_heap(node) : 0;
 
 	if (site && !state->spare && only_words_matter(state, trail))
-		set_leaf(&state->leaf, trail, site);
+		remember(state, trail, fresh, site);
 	return site;
 }

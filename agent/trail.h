@@ -23,15 +23,47 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A word of the stack that unwinding read, and what it held. */
+struct la_word {
+	const uintptr_t *address;
+	uintptr_t value;
+};
+
+enum {
+	LA_WORDS_TOGETHER = 4, /* that are compared at once */
+	LA_LEAF_WORDS = 16,
+	LA_LEAF_BITS = 6,
+	LA_LEAF_WAYS = 2,
+	LA_LEAVES = LA_LEAF_WAYS << LA_LEAF_BITS
+};
+
 /*
- * Whether words of a stack hold what they held, from the leaf outwards. Several
- * are looked at together, and so also some behind one that has changed: the
- * whole stack must be readable. Their number is a multiple of LA_WORDS.
+ * A stack that was captured lately, as seen from its leaf: if the registers are
+ * these and all words hold what they held, it is that stack again. The words of
+ * its outer frames are the trail's: `stamp` is where the trail has a number that
+ * changes when those frames do.
+ */
+struct la_leaf {
+	uintptr_t pc, sp, fp;
+	uintptr_t fp_mask; /* 0 when the frame pointer does not matter */
+	const uint64_t *stamp;
+	uint64_t stamp_was;
+	uint32_t site;
+	/* Both are multiples of LA_WORDS_TOGETHER. */
+	uint16_t own_words, trail_words;
+	const struct la_word *trail;
+	struct la_word own[LA_LEAF_WORDS];
+};
+
+/*
+ * Whether words hold what they held, from the leaf outwards. Several are looked
+ * at together, and so also some behind one that has changed: the whole stack
+ * must be readable.
  */
 static inline bool la_trail_words_hold(const struct la_word *from,
 				       const struct la_word *to)
 {
-	for (; to > from; to -= LA_WORDS)
+	for (; to > from; to -= LA_WORDS_TOGETHER)
 		if (la_unlikely((*to[-1].address ^ to[-1].value) |
 				(*to[-2].address ^ to[-2].value) |
 				(*to[-3].address ^ to[-3].value) |
@@ -40,24 +72,44 @@ static inline bool la_trail_words_hold(const struct la_word *from,
 	return true;
 }
 
-/*
- * The site (kind heap) of the stack from these registers outwards when it is
- * the one that the thread captured last; otherwise 0. The thread's own, in a
- * state that it shares with none.
- */
-static inline uint32_t la_trail_repeated(const struct la_state *state,
-					 struct la_registers registers)
+static inline bool la_trail_is_at(const struct la_leaf *leaf,
+				  struct la_registers registers)
 {
-	const struct la_leaf *leaf = &state->leaf;
+	return !((registers.pc ^ leaf->pc) | (registers.sp ^ leaf->sp) |
+		 ((registers.fp ^ leaf->fp) & leaf->fp_mask)) &&
+	       *leaf->stamp == leaf->stamp_was &&
+	       la_trail_words_hold(leaf->own, leaf->own + leaf->own_words) &&
+	       la_trail_words_hold(leaf->trail,
+				   leaf->trail + leaf->trail_words);
+}
 
-	if (la_unlikely((registers.pc ^ leaf->pc) |
-			(registers.sp ^ leaf->sp) |
-			((registers.fp ^ leaf->fp) & leaf->fp_mask) |
-			(la_modules_generation() ^ leaf->generation)) ||
-	    la_unlikely(la_modules_suspected()) ||
-	    !la_trail_words_hold(leaf->words, leaf->words_end))
+/* The leaves among which a stack with these registers would be. */
+static inline struct la_leaf *la_trail_leaves(const struct la_state *state,
+					      struct la_registers registers)
+{
+	uint64_t mixed = (registers.pc + registers.sp) *
+			 UINT64_C(0x9e3779b97f4a7c15);
+
+	return state->leaves + LA_LEAF_WAYS * (mixed >> (64 - LA_LEAF_BITS));
+}
+
+/*
+ * The site (kind heap) of the stack from these registers outwards, if it is one
+ * that the thread has captured lately; otherwise 0.
+ */
+static inline uint32_t la_trail_recall(const struct la_state *state,
+				       struct la_registers registers)
+{
+	const struct la_leaf *leaf;
+
+	if (la_unlikely(!state->leaves || la_modules_suspected() ||
+			la_modules_generation() != state->leaves_generation))
 		return 0;
-	return leaf->site;
+	leaf = la_trail_leaves(state, registers);
+	for (unsigned way = 0; way < LA_LEAF_WAYS; way++, leaf++)
+		if (la_likely(la_trail_is_at(leaf, registers)))
+			return leaf->site;
+	return 0;
 }
 
 /*

@@ -87,7 +87,8 @@ fs.writeFileSync('{folder}/ready', '');
     def test_buffers(self):
         self.assertSameRun(self.session)
         put = self.COUNT * self.SIZE
-        self.assertGreaterEqual(self.grown().inuse_space, put)
+        # Its collector may free a little of what was live before.
+        self.assertGreater(self.grown().inuse_space, put * 99 // 100)
         self.assertLess(self.grown().inuse_space, put * 5 // 4)
 
 
