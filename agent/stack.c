@@ -3,8 +3,10 @@
 #include "agent/stack.h"
 
 #include "agent/frames.h"
+#include "agent/memory.h"
 #include "agent/modules.h"
 #include "agent/sites.h"
+#include "agent/unwind_cursor.h"
 
 static unsigned most_frames = 64;
 
@@ -18,10 +20,56 @@ unsigned la_stack_depth(void)
 	return most_frames;
 }
 
+/* What libunwind's own cursor finds. */
+struct found {
+	struct la_capture capture;
+	bool was_jit;
+	uintptr_t addresses[LA_MOST_FRAMES];
+};
+
+static bool note_frame(void *argument, uintptr_t address)
+{
+	struct found *found = argument;
+	uint32_t module = la_modules_find(address);
+	bool again = !module && found->was_jit;
+
+	found->was_jit = !module;
+	if (again || (module && la_module_at(module)->ours))
+		return true;
+	if (found->capture.count == most_frames)
+		return false;
+	found->addresses[found->capture.count++] = address;
+	return true;
+}
+
+/* The same as la_stack_walk, whatever unwind information there is; slow. */
+static struct la_capture __attribute__((noinline))
+walk_with_cursor(struct la_registers registers, uint32_t *frames)
+{
+	struct found *found = la_memory_map(sizeof(*found));
+	struct la_capture capture = { .truncated = true };
+
+	if (!found)
+		return capture;
+	found->capture.truncated =
+		la_cursor_walk(registers, note_frame, found) != LA_WALK_END;
+	for (; capture.count < found->capture.count; capture.count++) {
+		frames[capture.count] =
+			la_frames_find(found->addresses[capture.count], true);
+		if (!frames[capture.count])
+			break;
+	}
+	capture.truncated = found->capture.truncated ||
+			    capture.count < found->capture.count;
+	la_memory_unmap(found, sizeof(*found));
+	return capture;
+}
+
 struct la_capture la_stack_walk(struct la_state *state,
 				struct la_registers registers, uint32_t *frames,
 				bool patient)
 {
+	const struct la_registers leaf = registers;
 	struct la_capture capture = { 0 };
 	uintptr_t limit = la_stack_limit(state, registers.sp);
 	uint32_t last = 0;
@@ -46,11 +94,14 @@ struct la_capture la_stack_walk(struct la_state *state,
 		case LA_STEP_CALLER:
 			continue;
 		case LA_STEP_INTERRUPTED:
+		case LA_STEP_ELSEWHERE:
 			limit = la_stack_limit(state, registers.sp);
 			continue;
 		case LA_STEP_END:
 			return capture;
 		case LA_STEP_LOST:
+			if (patient && frame->rule.kind == LA_RULE_OPAQUE)
+				return walk_with_cursor(leaf, frames);
 			break;
 		}
 		break;

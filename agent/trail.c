@@ -38,13 +38,14 @@ struct step {
 	 * unwinding goes: most code uses that register for anything.
 	 */
 	bool needs_fp;
+	bool elsewhere; /* its caller's frame is on another stack */
 };
 
 enum outcome {
 	TRAIL_NONE, /* there is no trail */
 	TRAIL_WHOLE,
 	TRAIL_LOST, /* unwinding could not go on */
-	TRAIL_CUT   /* there is more: it was deep enough */
+	TRAIL_CUT /* there is more: it was deep enough, or takes another way */
 };
 
 struct la_trail {
@@ -127,7 +128,7 @@ static bool steps_alike(const struct la_state *state, const struct step *step)
 		la_unwind_step(&step->frame->rule, &registers,
 			       la_stack_limit(state, registers.sp));
 
-	return (went == LA_STEP_CALLER || went == LA_STEP_INTERRUPTED) &&
+	return went != LA_STEP_END && went != LA_STEP_LOST &&
 	       same_way(step - 1, &registers);
 }
 
@@ -218,7 +219,8 @@ static void describe(struct la_trail *trail, struct step *step,
 		     const struct step *caller)
 {
 	const struct la_rule *rule = &step->frame->rule;
-	bool plain = rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP;
+	bool plain = (rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP) &&
+		     !step->elsewhere;
 	bool caller_needs_fp = caller && caller->needs_fp;
 	uintptr_t base = rule->kind == LA_RULE_SP ? step->registers.sp :
 						    step->registers.fp;
@@ -326,11 +328,15 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 		}
 		shown += is_shown(step, *fresh ? step - 1 : NULL);
 		went = la_unwind_step(&step->frame->rule, &registers, limit);
-		if (went == LA_STEP_INTERRUPTED)
+		step->elsewhere = went == LA_STEP_ELSEWHERE;
+		if (went == LA_STEP_INTERRUPTED || went == LA_STEP_ELSEWHERE)
 			limit = la_stack_limit(state, registers.sp);
 		if (went == LA_STEP_END || went == LA_STEP_LOST) {
 			++*fresh;
 			trail->outcome = went == LA_STEP_END ? TRAIL_WHOLE :
+					 step->frame->rule.kind ==
+							 LA_RULE_OPAQUE ?
+							       TRAIL_CUT :
 							       TRAIL_LOST;
 			return 0;
 		}

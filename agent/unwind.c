@@ -27,6 +27,13 @@ bool la_unwind_readable(uintptr_t address, uintptr_t near)
 			       sizeof(la_signal_set), 0, 0) != -EFAULT;
 }
 
+/* The same with nothing known. */
+static bool can_read(uintptr_t address)
+{
+	return address % sizeof(uintptr_t) == 0 &&
+	       la_unwind_readable(address, ~address);
+}
+
 /*
  * Whether the word at `address` lies on the stack, from `low` on. Below that, a
  * word was read; at it, the stack may end.
@@ -57,7 +64,7 @@ static enum la_step step_guess(struct la_registers *registers, uintptr_t limit)
 
 	if (!fp)
 		return LA_STEP_END;
-	if (!limit || fp < registers->sp || fp - registers->sp > GUESS_REACH ||
+	if (fp < registers->sp || fp - registers->sp > GUESS_REACH ||
 	    !on_stack(fp, registers->sp, limit) ||
 	    !on_stack(fp + sizeof(uintptr_t), registers->sp, limit))
 		return LA_STEP_LOST;
@@ -81,6 +88,27 @@ static enum la_step step_signal(const struct la_rule *rule,
 	return registers->pc ? LA_STEP_INTERRUPTED : LA_STEP_END;
 }
 
+/* The caller's frame is not on this stack: on another one, or nowhere. */
+static enum la_step __attribute__((noinline))
+step_elsewhere(const struct la_rule *rule, struct la_registers *registers,
+	       uintptr_t cfa, uintptr_t fp_base)
+{
+	uintptr_t return_slot = cfa + LA_ARCH_RETURN_ADDRESS_OFFSET;
+	uintptr_t fp_slot = fp_base + (uintptr_t)(intptr_t)rule->fp;
+	uintptr_t fp = registers->fp;
+
+	if (rule->kind == LA_RULE_SP || !can_read(return_slot))
+		return LA_STEP_LOST;
+	if (rule->fp_rule == LA_FP_SAVED && !can_read(fp_slot))
+		return LA_STEP_LOST;
+	if (rule->fp_rule != LA_FP_SAME)
+		fp = rule->fp_rule == LA_FP_SAVED ? word_at(fp_slot) : 0;
+	return arrive(registers, word_at(return_slot), cfa, fp) ==
+			       LA_STEP_CALLER ?
+		       LA_STEP_ELSEWHERE :
+		       LA_STEP_END;
+}
+
 static enum la_step step_to_cfa(const struct la_rule *rule,
 				struct la_registers *registers, uintptr_t cfa,
 				uintptr_t fp_base, uintptr_t limit)
@@ -88,9 +116,9 @@ static enum la_step step_to_cfa(const struct la_rule *rule,
 	uintptr_t return_slot = cfa + LA_ARCH_RETURN_ADDRESS_OFFSET;
 	uintptr_t fp = registers->fp;
 
-	/* A caller's frame lies above its callee's, or the rule is wrong. */
+	/* A caller's frame lies above its callee's on the same stack. */
 	if (la_unlikely(!on_stack(return_slot, registers->sp, limit)))
-		return LA_STEP_LOST;
+		return step_elsewhere(rule, registers, cfa, fp_base);
 	if (rule->fp_rule == LA_FP_SAVED) {
 		uintptr_t slot = fp_base + (uintptr_t)(intptr_t)rule->fp;
 

@@ -24,7 +24,7 @@ enum la_rule_kind {
 	LA_RULE_FP,    /* CFA = fp + cfa */
 	LA_RULE_FP_SLOT, /* CFA = *(fp + slot) + cfa */
 	LA_RULE_SIGNAL,  /* a signal's frame: everything is saved relative to sp */
-	LA_RULE_OPAQUE   /* the information is there, but none of the above */
+	LA_RULE_OPAQUE   /* none of the above: unwind_cursor.h finds the way */
 };
 
 enum la_fp_rule {
@@ -58,6 +58,7 @@ struct la_rule la_unwind_learn(uintptr_t address,
 
 enum la_step {
 	LA_STEP_CALLER, /* registers are the caller's; pc = return address - 1 */
+	LA_STEP_ELSEWHERE, /* the same, but the caller is on another stack */
 	LA_STEP_INTERRUPTED, /* the same after a signal's frame: pc is exact */
 	LA_STEP_END,         /* there is no caller */
 	LA_STEP_LOST         /* there is one, but no way to it */
@@ -71,9 +72,10 @@ bool la_unwind_readable(uintptr_t address, uintptr_t near);
 
 /*
  * One step outwards. `limit` is the highest address of the stack in use, or 0
- * where unknown: then only unwind information is trusted, no guess, and it is
- * made sure that what it points to can be read. Memory is read only between sp
- * (less the red zone) and limit.
+ * where unknown: then it is made sure that what is to be read can be. Memory is
+ * read between sp (less the red zone) and limit, and outside only after a look
+ * whether it is there: functions that change stacks may find their caller's
+ * frame through the frame pointer.
  */
 enum la_step la_unwind_step(const struct la_rule *rule,
 			    struct la_registers *registers, uintptr_t limit);
