@@ -154,4 +154,11 @@ static inline void la_arch_calculate(void (*function)(void *), void *argument)
 	__asm__ volatile("ldmxcsr %0" : : "m"(hosts) : "memory");
 }
 
+/* As in libm, which is not there to be linked with. */
+static inline double la_arch_square_root(double number)
+{
+	__asm__("sqrtsd %0, %0" : "+x"(number));
+	return number;
+}
+
 #endif

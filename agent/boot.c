@@ -20,6 +20,7 @@
 #include "agent/options.h"
 #include "agent/process.h"
 #include "agent/real.h"
+#include "agent/sampler.h"
 #include "agent/signals.h"
 #include "agent/stack.h"
 #include "agent/state.h"
@@ -145,6 +146,7 @@ static int begin_tracking(void)
 {
 	int error = la_unwind_boot();
 
+	la_sampler_boot(options.sample, options.seed);
 	if (!error)
 		error = la_frames_boot();
 	if (!error)

@@ -6,6 +6,7 @@
 #include "agent/memory.h"
 #include "agent/process.h"
 #include "agent/real.h"
+#include "agent/sampler.h"
 #include "agent/signals.h"
 #include "agent/snapshot.h"
 #include "agent/state.h"
@@ -71,7 +72,15 @@ static void note_verified(void)
 		note(LA_COMMENT_DIFFERENCE, "%s", text);
 }
 
-static void collect_notes(const char *reason, uint32_t sequence)
+static void note_sampling(const struct la_snapshot *snapshot)
+{
+	note(LA_COMMENT_SAMPLE, "%" PRIu64, la_sampler_interval);
+	if (snapshot->interval != la_sampler_interval)
+		note(LA_COMMENT_COARSENED, "%" PRIu64, snapshot->interval);
+}
+
+static void collect_notes(const struct la_snapshot *snapshot,
+			  const char *reason, uint32_t sequence)
 {
 	struct la_resident resident = la_process_resident();
 	char start[LA_TIME_BYTES];
@@ -98,6 +107,7 @@ static void collect_notes(const char *reason, uint32_t sequence)
 	     la_mode_now() == LA_MODE_ON ? "on" : "off");
 	note(LA_COMMENT_AGENT_BYTES, "%zu", la_memory_bytes());
 	note(LA_COMMENT_DROPS, "%" PRIu64, la_drops());
+	note_sampling(snapshot);
 	if (options->verify)
 		note_verified();
 }
@@ -110,7 +120,7 @@ static int write_file(struct la_store_file *file, const char *reason,
 	int error = la_snapshot_take(&snapshot);
 
 	if (!error) {
-		collect_notes(reason, file->sequence);
+		collect_notes(&snapshot, reason, file->sequence);
 		error = la_writer_write(file->fd, &snapshot, file->utc_ns, age,
 					notes.list, notes.count);
 		la_snapshot_free(&snapshot);

@@ -23,6 +23,7 @@ enum la_lock_rank {
 	LA_LOCK_LEARN,   /* unwind.c: the libunwind probe and its stack */
 	LA_LOCK_FRAMES,  /* frames.c */
 	LA_LOCK_NODES,   /* sites.c: the stack tree and the sites */
+	LA_LOCK_ESTIMATES, /* estimates.c */
 	LA_LOCK_MODULES, /* modules.c */
 	LA_LOCK_MAPS,    /* maps.c: mappings */
 	LA_LOCK_THREADS, /* threads.c: the host's threads */

@@ -5,6 +5,7 @@
 #include "agent/options.h"
 
 #include "agent/notice.h"
+#include "agent/sampler.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -41,6 +42,16 @@ static bool parse_only(const char *text, void *value)
 	return parse_text(text, value, sizeof(((struct la_options *)0)->only));
 }
 
+static bool parse_sample(const char *text, void *value)
+{
+	uint64_t bytes;
+
+	if (!la_parse_size(text, &bytes) || bytes > LA_SAMPLER_MOST)
+		return false;
+	*(uint64_t *)value = bytes;
+	return true;
+}
+
 #define SIZE "a size such as 512k, 64M or 1G"
 #define TIME "a time such as 500ms, 10s, 5m or 1h"
 
@@ -64,6 +75,8 @@ static const struct option {
 	OPTION(dir_limit, la_parse_size, SIZE ", or 0 for no limit"),
 	OPTION(depth, la_parse_depth, "a number of frames from 1 to 256"),
 	OPTION(only, parse_only, "names of programs, separated by commas"),
+	OPTION(sample, parse_sample, SIZE ", at most 1024G, or 0 for everything"),
+	OPTION(seed, la_parse_count, "a number"),
 	OPTION(children, la_parse_switch, "on or off"),
 	OPTION(verify, la_parse_switch, "on or off"),
 #undef OPTION

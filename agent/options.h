@@ -24,6 +24,8 @@ struct la_options {
 	uint64_t depth;     /* frames */
 	char only[1024];    /* comma-separated names, "" = all */
 	bool children;
+	uint64_t sample;    /* bytes, 0 = everything */
+	uint64_t seed;      /* 0 = another one each time */
 	bool verify;
 };
 

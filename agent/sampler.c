@@ -157,3 +157,25 @@ bool la_sampler_keep(uint64_t *random, uint64_t bytes, uint64_t from,
 		la_arch_calculate(choose, &choice);
 	return choice.keep;
 }
+
+struct scaled {
+	uint64_t bytes, interval;
+};
+
+static void scale(void *argument)
+{
+	struct scaled *scaled = argument;
+
+	scaled->bytes = (uint64_t)((double)scaled->bytes /
+				   la_sampler_chance(scaled->bytes,
+						     scaled->interval));
+}
+
+uint64_t la_sampler_scale(uint64_t bytes, uint64_t interval)
+{
+	struct scaled scaled = { bytes, interval };
+
+	if (interval)
+		la_arch_calculate(scale, &scaled);
+	return scaled.bytes;
+}

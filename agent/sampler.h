@@ -64,4 +64,10 @@ double la_sampler_chance(uint64_t bytes, uint64_t interval);
 bool la_sampler_keep(uint64_t *random, uint64_t bytes, uint64_t from,
 		     uint64_t to);
 
+/*
+ * The bytes that a block stands for when it was sampled: bytes / chance. Any
+ * thread.
+ */
+uint64_t la_sampler_scale(uint64_t bytes, uint64_t interval);
+
 #endif

@@ -3,8 +3,10 @@
 #include "agent/sites.h"
 
 #include "agent/array.h"
+#include "agent/estimates.h"
 #include "agent/index.h"
 #include "agent/lock.h"
+#include "agent/sampler.h"
 #include "agent/system.h"
 
 static struct la_array nodes = LA_ARRAY_OF(struct la_node);
@@ -80,7 +82,8 @@ static uint32_t add_site(uint32_t node, enum la_kind kind, uint64_t stack_size)
 {
 	struct la_site *site = la_array_reserve(&sites);
 
-	if (!site)
+	if (!site || (la_sampler_interval &&
+		      !la_estimates_reserve(sites.count + 1)))
 		return 0;
 	*site = (struct la_site){ .node = node,
 				  .kind = kind,

@@ -5,16 +5,30 @@
 
 #include "agent/snapshot.h"
 
+#include "agent/arch.h"
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/memory.h"
+#include "agent/sampler.h"
 #include "agent/state.h"
 #include "agent/threads.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { TRIES = 4 };
+
+static void *new_array(const struct la_snapshot *snapshot, size_t element)
+{
+	return la_memory_map(((size_t)snapshot->sites + 1) * element);
+}
+
+static void free_array(const struct la_snapshot *snapshot, void *array,
+		       size_t element)
+{
+	la_memory_unmap(array, ((size_t)snapshot->sites + 1) * element);
+}
 
 static void add_live(struct la_snapshot *snapshot, uint32_t site,
 		     uint64_t objects, uint64_t bytes)
@@ -22,13 +36,31 @@ static void add_live(struct la_snapshot *snapshot, uint32_t site,
 	/* A site that is newer than this snapshot waits for the next. */
 	if (site > snapshot->sites)
 		return;
-	snapshot->rows[site].live.objects += objects;
-	snapshot->rows[site].live.bytes += bytes;
+	snapshot->live[site].objects += objects;
+	snapshot->live[site].bytes += bytes;
+}
+
+static void add_sampled(struct la_snapshot *snapshot, struct la_block block,
+			uint64_t interval)
+{
+	if (interval > snapshot->interval)
+		snapshot->interval = interval;
+	if (block.site > snapshot->sites)
+		return;
+	if (!snapshot->live_estimates)
+		snapshot->live_estimates =
+			new_array(snapshot, sizeof(struct la_estimate));
+	if (snapshot->live_estimates)
+		la_estimate_add(&snapshot->live_estimates[block.site],
+				block.bytes, interval);
 }
 
 static void add_block(void *argument, struct la_block block)
 {
-	add_live(argument, block.site, 1, block.bytes);
+	if (la_sampler_interval)
+		add_sampled(argument, block, la_sampler_interval);
+	else
+		add_live(argument, block.site, 1, block.bytes);
 }
 
 static void add_map(void *argument, uint32_t site, uint64_t bytes, bool first)
@@ -41,17 +73,15 @@ static void add_thread(void *argument, uint32_t site)
 	add_live(argument, site, 1, 0);
 }
 
-static void add_allocated(struct la_snapshot *snapshot,
-			  const struct la_counts *held)
+static void add_allocated(struct la_snapshot *snapshot)
 {
 	for (uint32_t site = 1; site <= snapshot->sites; site++) {
 		const struct la_counts *own = &la_site_at(site)->allocated;
-		struct la_counts *sum = &snapshot->rows[site].allocated;
+		struct la_counts *sum = &snapshot->allocated[site];
 
-		sum->objects = held[site].objects +
-			       __atomic_load_n(&own->objects, __ATOMIC_RELAXED);
-		sum->bytes = held[site].bytes +
-			     __atomic_load_n(&own->bytes, __ATOMIC_RELAXED);
+		sum->objects += __atomic_load_n(&own->objects,
+						__ATOMIC_RELAXED);
+		sum->bytes += __atomic_load_n(&own->bytes, __ATOMIC_RELAXED);
 	}
 }
 
@@ -60,62 +90,125 @@ static void add_allocated(struct la_snapshot *snapshot,
  * move in between, they are counted twice rather than not at all, and the whole
  * is read again.
  */
-static int sum_allocated(struct la_snapshot *snapshot)
+static void sum_allocated(struct la_snapshot *snapshot)
 {
-	size_t bytes = ((size_t)snapshot->sites + 1) * sizeof(struct la_counts);
-	bool steady = false;
+	uint64_t moves;
 
-	for (int attempt = 0; !steady && attempt < TRIES; attempt++) {
-		struct la_counts *held = la_memory_map(bytes);
-		uint64_t moves = la_state_moves();
-
-		if (!held)
-			return -ENOMEM;
-		la_state_sum_held(held, snapshot->sites);
-		add_allocated(snapshot, held);
-		steady = la_state_moves() == moves;
-		la_memory_unmap(held, bytes);
+	for (int attempt = 0; attempt < TRIES; attempt++) {
+		memset(snapshot->allocated, 0,
+		       ((size_t)snapshot->sites + 1) *
+			       sizeof(*snapshot->allocated));
+		moves = la_state_moves();
+		la_state_sum_held(snapshot->allocated, snapshot->sites);
+		add_allocated(snapshot);
+		if (la_state_moves() == moves)
+			break;
 	}
+}
+
+static int estimate_allocated(struct la_snapshot *snapshot)
+{
+	if (!la_sampler_interval)
+		return 0;
+	snapshot->allocated_estimates =
+		new_array(snapshot, sizeof(struct la_estimate));
+	if (!snapshot->allocated_estimates)
+		return -ENOMEM;
+	la_estimates_copy(snapshot->allocated_estimates, snapshot->sites);
 	return 0;
 }
 
 static void sum_totals(struct la_snapshot *snapshot)
 {
+	double objects = 0, bytes = 0;
+
 	for (uint32_t site = 1; site <= snapshot->sites; site++) {
 		if (la_site_at(site)->kind == LA_KIND_ID_THREAD)
 			continue;
-		snapshot->live_bytes += snapshot->rows[site].live.bytes;
-		snapshot->live_objects += snapshot->rows[site].live.objects;
+		snapshot->live_bytes += snapshot->live[site].bytes;
+		snapshot->live_objects += snapshot->live[site].objects;
+		if (snapshot->live_estimates) {
+			objects += snapshot->live_estimates[site].objects;
+			bytes += snapshot->live_estimates[site].bytes;
+		}
 	}
-}
-
-static size_t rows_bytes(const struct la_snapshot *snapshot)
-{
-	return ((size_t)snapshot->sites + 1) * sizeof(struct la_row);
+	snapshot->live_objects += (uint64_t)(objects + 0.5);
+	snapshot->live_bytes += (uint64_t)(bytes + 0.5);
 }
 
 int la_snapshot_take(struct la_snapshot *snapshot)
 {
-	int error;
+	int error = -ENOMEM;
 
-	*snapshot = (struct la_snapshot){ .sites = la_sites_total() };
-	snapshot->rows = la_memory_map(rows_bytes(snapshot));
-	if (!snapshot->rows)
-		return -ENOMEM;
-	la_live_walk(add_block, snapshot);
-	la_maps_walk(add_map, snapshot);
-	la_threads_walk(add_thread, snapshot);
-	error = sum_allocated(snapshot);
-	if (error) {
-		la_snapshot_free(snapshot);
-		return error;
+	*snapshot = (struct la_snapshot){ .sites = la_sites_total(),
+					  .interval = la_sampler_interval };
+	snapshot->allocated = new_array(snapshot, sizeof(struct la_counts));
+	snapshot->live = new_array(snapshot, sizeof(struct la_counts));
+	if (snapshot->allocated && snapshot->live) {
+		la_live_walk(add_block, snapshot);
+		la_maps_walk(add_map, snapshot);
+		la_threads_walk(add_thread, snapshot);
+		sum_allocated(snapshot);
+		error = estimate_allocated(snapshot);
 	}
-	sum_totals(snapshot);
-	return 0;
+	if (snapshot->interval && !snapshot->live_estimates)
+		error = -ENOMEM;
+	if (error)
+		la_snapshot_free(snapshot);
+	else
+		sum_totals(snapshot);
+	return error;
 }
 
 void la_snapshot_free(struct la_snapshot *snapshot)
 {
-	la_memory_unmap(snapshot->rows, rows_bytes(snapshot));
-	snapshot->rows = NULL;
+	free_array(snapshot, snapshot->allocated, sizeof(struct la_counts));
+	free_array(snapshot, snapshot->live, sizeof(struct la_counts));
+	free_array(snapshot, snapshot->allocated_estimates,
+		   sizeof(struct la_estimate));
+	free_array(snapshot, snapshot->live_estimates,
+		   sizeof(struct la_estimate));
+	*snapshot = (struct la_snapshot){ 0 };
+}
+
+static void add_estimate(struct la_values *values, enum la_sample_type objects,
+			 const struct la_estimate *estimate)
+{
+	const double each[] = { estimate->objects, estimate->bytes };
+	const double variance[] = { estimate->objects_variance,
+				    estimate->bytes_variance };
+
+	/* The bytes' type follows that of the objects. */
+	for (int i = 0; i < 2; i++) {
+		double error = la_arch_square_root(variance[i]);
+
+		values->value[(int)objects + i] += (int64_t)(each[i] + 0.5);
+		/* What is no error is exact: an error is never less than 1. */
+		values->error[(int)objects + i] =
+			(int64_t)error + ((double)(int64_t)error < error);
+	}
+}
+
+struct la_values la_snapshot_values(const struct la_snapshot *snapshot,
+				    uint32_t site)
+{
+	struct la_values values = {
+		.value = {
+			[LA_ALLOC_OBJECTS] =
+				(int64_t)snapshot->allocated[site].objects,
+			[LA_ALLOC_SPACE] =
+				(int64_t)snapshot->allocated[site].bytes,
+			[LA_INUSE_OBJECTS] =
+				(int64_t)snapshot->live[site].objects,
+			[LA_INUSE_SPACE] = (int64_t)snapshot->live[site].bytes,
+		},
+	};
+
+	if (snapshot->allocated_estimates)
+		add_estimate(&values, LA_ALLOC_OBJECTS,
+			     &snapshot->allocated_estimates[site]);
+	if (snapshot->live_estimates)
+		add_estimate(&values, LA_INUSE_OBJECTS,
+			     &snapshot->live_estimates[site]);
+	return values;
 }

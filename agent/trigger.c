@@ -280,6 +280,7 @@ static void *run(void *argument)
 	uint32_t *page_wake;
 
 	(void)argument;
+	la_arch_plain_floats();
 	if (state)
 		state->own = 1;
 	__atomic_store_n(&thread_id, la_sys_gettid(), __ATOMIC_RELEASE);

@@ -43,7 +43,8 @@ enum fixed_string {
 	STRING_SPACE,
 	STRING_KIND,
 	STRING_STACK_SIZE,
-	STRING_KINDS,
+	STRING_ERRORS,
+	STRING_KINDS = STRING_ERRORS + LA_SAMPLE_TYPES,
 	STRING_JIT = STRING_KINDS + LA_KINDS,
 	STRING_TRUNCATED,
 	FIXED_STRINGS
@@ -179,24 +180,27 @@ static void put_fixed_strings(struct writer *writer)
 		[STRING_TRUNCATED] = LA_FRAME_TRUNCATED,
 	};
 	static const char *const types[] = LA_SAMPLE_TYPE_NAMES;
+	static const char *const errors[] = LA_LABEL_ERROR_NAMES;
 
-	for (unsigned i = 0; i < FIXED_STRINGS; i++) {
-		bool type = i >= STRING_TYPES &&
-			    i < STRING_TYPES + LA_SAMPLE_TYPES;
-
-		put_string(writer, type ? types[i - STRING_TYPES] : fixed[i]);
-	}
+	for (unsigned i = 0; i < FIXED_STRINGS; i++)
+		if (i - STRING_TYPES < LA_SAMPLE_TYPES)
+			put_string(writer, types[i - STRING_TYPES]);
+		else if (i - STRING_ERRORS < LA_SAMPLE_TYPES)
+			put_string(writer, errors[i - STRING_ERRORS]);
+		else
+			put_string(writer, fixed[i]);
 }
 
-static void put_header(struct writer *writer, uint64_t utc_ns,
-		       uint64_t duration_ns)
+static const int64_t units[LA_SAMPLE_TYPES] = {
+	[LA_ALLOC_OBJECTS] = STRING_COUNT,
+	[LA_ALLOC_SPACE] = STRING_BYTES,
+	[LA_INUSE_OBJECTS] = STRING_COUNT,
+	[LA_INUSE_SPACE] = STRING_BYTES,
+};
+
+static void put_header(struct writer *writer, uint64_t interval,
+		       uint64_t utc_ns, uint64_t duration_ns)
 {
-	static const int64_t units[LA_SAMPLE_TYPES] = {
-		[LA_ALLOC_OBJECTS] = STRING_COUNT,
-		[LA_ALLOC_SPACE] = STRING_BYTES,
-		[LA_INUSE_OBJECTS] = STRING_COUNT,
-		[LA_INUSE_SPACE] = STRING_BYTES,
-	};
 	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
 	ValueType types[LA_SAMPLE_TYPES], *pointers[LA_SAMPLE_TYPES];
 	ValueType period = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
@@ -213,7 +217,7 @@ static void put_header(struct writer *writer, uint64_t utc_ns,
 	piece.sample_type = pointers;
 	piece.default_sample_type = STRING_TYPES + LA_INUSE_SPACE;
 	piece.period_type = &period;
-	piece.period = 1;
+	piece.period = interval ? (int64_t)interval : 1;
 	piece.time_nanos = (int64_t)utc_ns;
 	piece.duration_nanos = (int64_t)duration_ns;
 	put(writer, &piece);
@@ -244,34 +248,64 @@ static unsigned read_stack(struct writer *writer, uint32_t node,
 	return count;
 }
 
+enum { MOST_LABELS = 2 + LA_SAMPLE_TYPES };
+
+struct labels {
+	size_t count;
+	Label labels[MOST_LABELS];
+	Label *pointers[MOST_LABELS];
+};
+
+static Label *add_label(struct labels *labels, int64_t key)
+{
+	Label *label = &labels->labels[labels->count];
+
+	perftools__profiles__label__init(label);
+	label->key = key;
+	labels->pointers[labels->count++] = label;
+	return label;
+}
+
+static void add_number(struct labels *labels, int64_t key, int64_t number,
+		       int64_t unit)
+{
+	Label *label = add_label(labels, key);
+
+	label->num = number;
+	label->num_unit = unit;
+}
+
+static void label(struct labels *labels, const struct la_site *site,
+		  const struct la_values *values)
+{
+	labels->count = 0;
+	add_label(labels, STRING_KIND)->str =
+		STRING_KINDS + (int64_t)site->kind;
+	if (site->kind == LA_KIND_ID_THREAD)
+		add_number(labels, STRING_STACK_SIZE,
+			   (int64_t)site->stack_size, STRING_BYTES);
+	for (int i = 0; i < LA_SAMPLE_TYPES; i++)
+		if (values->error[i])
+			add_number(labels, STRING_ERRORS + i, values->error[i],
+				   units[i]);
+}
+
 static void put_sample(struct writer *writer, const struct la_site *site,
-		       const struct la_row *row)
+		       struct la_values *values)
 {
 	uint64_t locations[LA_MOST_FRAMES + 1];
-	int64_t values[LA_SAMPLE_TYPES] = {
-		[LA_ALLOC_OBJECTS] = (int64_t)row->allocated.objects,
-		[LA_ALLOC_SPACE] = (int64_t)row->allocated.bytes,
-		[LA_INUSE_OBJECTS] = (int64_t)row->live.objects,
-		[LA_INUSE_SPACE] = (int64_t)row->live.bytes,
-	};
-	Label kind = PERFTOOLS__PROFILES__LABEL__INIT;
-	Label size = PERFTOOLS__PROFILES__LABEL__INIT;
-	Label *labels[] = { &kind, &size };
-	Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT, *samples[1];
+	struct labels labels;
+	Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT;
+	Sample *samples[] = { &sample };
 	Profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
 
-	kind.key = STRING_KIND;
-	kind.str = STRING_KINDS + (int64_t)site->kind;
-	size.key = STRING_STACK_SIZE;
-	size.num = (int64_t)site->stack_size;
-	size.num_unit = STRING_BYTES;
+	label(&labels, site, values);
 	sample.n_location_id = read_stack(writer, site->node, locations);
 	sample.location_id = locations;
 	sample.n_value = LA_SAMPLE_TYPES;
-	sample.value = values;
-	sample.n_label = site->kind == LA_KIND_ID_THREAD ? 2 : 1;
-	sample.label = labels;
-	samples[0] = &sample;
+	sample.value = values->value;
+	sample.n_label = labels.count;
+	sample.label = labels.pointers;
 	piece.n_sample = 1;
 	piece.sample = samples;
 	put(writer, &piece);
@@ -281,11 +315,11 @@ static void put_samples(struct writer *writer,
 			const struct la_snapshot *snapshot)
 {
 	for (uint32_t id = 1; id <= snapshot->sites; id++) {
-		const struct la_row *row = &snapshot->rows[id];
+		struct la_values values = la_snapshot_values(snapshot, id);
 
-		/* A site whose first allocation is under way. */
-		if (row->allocated.objects)
-			put_sample(writer, la_site_at(id), row);
+		/* Or else its first allocation is under way, or unsampled. */
+		if (values.value[LA_ALLOC_OBJECTS])
+			put_sample(writer, la_site_at(id), &values);
 	}
 }
 
@@ -443,7 +477,7 @@ int la_writer_write(int fd, const struct la_snapshot *snapshot, uint64_t utc_ns,
 	writer.error = open_writer(&writer);
 	if (!writer.error) {
 		put_fixed_strings(&writer);
-		put_header(&writer, utc_ns, duration_ns);
+		put_header(&writer, snapshot->interval, utc_ns, duration_ns);
 		/* The loader lists the main program first, so do readers. */
 		mapping_of(&writer, 1);
 		put_samples(&writer, snapshot);

@@ -126,7 +126,8 @@ static void test_documented_keys(void **state)
 {
 	static const char *const keys[] = {
 		"dir",	"interval",  "signal", "growth", "exit",     "keep",
-		"dir_limit", "depth", "only", "children", "start",
+		"dir_limit", "depth", "only", "children", "start", "sample",
+		"seed",
 	};
 	char line[256];
 	unsigned found = 0;
@@ -208,6 +209,8 @@ static const struct key keys[] = {
 	{ "depth", "LEAKAGENT_DEPTH", "256", "1" },
 	{ "only", "LEAKAGENT_ONLY", "nginx,redis-*", "a" },
 	{ "children", "LEAKAGENT_CHILDREN", "off", "0" },
+	{ "sample", "LEAKAGENT_SAMPLE", "512k", "1024G" },
+	{ "seed", "LEAKAGENT_SEED", "77", "18446744073709551615" },
 };
 
 static void expect_first_values(struct la_options *expected)
@@ -224,6 +227,8 @@ static void expect_first_values(struct la_options *expected)
 	expected->depth = 256;
 	strcpy(expected->only, "nginx,redis-*");
 	expected->children = false;
+	expected->sample = 512 << 10;
+	expected->seed = 77;
 }
 
 static void expect_other_values(struct la_options *expected)
@@ -235,6 +240,8 @@ static void expect_other_values(struct la_options *expected)
 	expected->exit = LA_EXIT_OFF;
 	expected->depth = 1;
 	strcpy(expected->only, "a");
+	expected->sample = UINT64_C(1) << 40;
+	expected->seed = UINT64_MAX;
 }
 
 static void assert_options(const struct la_options *expected)
@@ -250,6 +257,8 @@ static void assert_options(const struct la_options *expected)
 	assert_int_equal(options.depth, expected->depth);
 	assert_string_equal(options.only, expected->only);
 	assert_int_equal(options.children, expected->children);
+	assert_int_equal(options.sample, expected->sample);
+	assert_int_equal(options.seed, expected->seed);
 }
 
 static void test_every_key_in_the_file(void **state)
@@ -398,6 +407,8 @@ static const struct {
 	{ "dir_limit", "-1", SIZE ", or 0 for no limit" },
 	{ "depth", "257", "a number of frames from 1 to 256" },
 	{ "children", "yes", "on or off" },
+	{ "sample", "1025G", SIZE ", at most 1024G, or 0 for everything" },
+	{ "seed", "abc", "a number" },
 };
 
 static void test_bad_values_in_the_file(void **state)

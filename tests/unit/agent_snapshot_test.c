@@ -4,6 +4,7 @@
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/memory.h"
+#include "agent/sampler.h"
 #include "agent/state.h"
 #include "agent/threads.h"
 
@@ -16,16 +17,21 @@ static uint32_t new_node(void)
 	return la_sites_node(LA_ROOT_NODE, ++frame);
 }
 
-static struct la_row row_of(uint32_t site)
+struct row {
+	struct la_counts allocated, live;
+};
+
+static struct row row_of(uint32_t site)
 {
 	struct la_snapshot snapshot;
-	struct la_row row;
+	struct row row;
 
 	assert_int_equal(la_snapshot_take(&snapshot), 0);
 	assert_true(site <= snapshot.sites);
-	row = snapshot.rows[site];
+	row = (struct row){ snapshot.allocated[site], snapshot.live[site] };
 	la_snapshot_free(&snapshot);
-	assert_null(snapshot.rows);
+	assert_null(snapshot.allocated);
+	assert_null(snapshot.live);
 	return row;
 }
 
@@ -33,7 +39,7 @@ static void assert_row(uint32_t site, uint64_t alloc_objects,
 		       uint64_t alloc_bytes, uint64_t live_objects,
 		       uint64_t live_bytes)
 {
-	struct la_row row = row_of(site);
+	struct row row = row_of(site);
 
 	assert_int_equal(row.allocated.objects, alloc_objects);
 	assert_int_equal(row.allocated.bytes, alloc_bytes);
@@ -83,8 +89,8 @@ static void test_totals_leave_out_threads(void **state)
 	assert_true(la_live_insert(0x100000, block));
 	assert_true(la_maps_add(0x10000, 0x11000, map));
 	assert_int_equal(la_snapshot_take(&snapshot), 0);
-	assert_int_equal(snapshot.rows[thread].live.objects, 1);
-	assert_int_equal(snapshot.rows[thread].live.bytes, 0);
+	assert_int_equal(snapshot.live[thread].objects, 1);
+	assert_int_equal(snapshot.live[thread].bytes, 0);
 	assert_int_equal(snapshot.live_objects, 2);
 	assert_int_equal(snapshot.live_bytes, 7 + 4096);
 	la_snapshot_free(&snapshot);
@@ -145,7 +151,7 @@ static void test_nothing_is_lost_with_threads(void **state)
 		sites[i] = la_sites_heap(new_node());
 	crew(THREADS, count_all);
 	for (uint32_t i = 0; i < 2; i++) {
-		struct la_row row = row_of(sites[i]);
+		struct row row = row_of(sites[i]);
 
 		objects += row.allocated.objects;
 		bytes += row.allocated.bytes;
@@ -173,7 +179,7 @@ static void *count_and_wait(void *unused)
 
 static int look_in_child(void)
 {
-	struct la_row row;
+	struct row row;
 
 	la_state_after_fork();
 	row = row_of(waiting_site);
@@ -199,6 +205,65 @@ static void test_counts_of_a_running_thread(void **state)
 	assert_row(waiting_site, 123, 246, 0, 0);
 }
 
+/* ---- sampled ---- */
+
+static bool close_to(double got, double expected)
+{
+	return got - expected < 1e-9 * expected &&
+	       expected - got < 1e-9 * expected;
+}
+
+/* Blocks of 4096 bytes, one sampled of some 1.58. */
+static int sum_estimates(void)
+{
+	const double chance = 0.63212055882855768;
+	struct la_snapshot snapshot;
+	struct la_values values;
+	uint32_t heap, map;
+	bool right;
+
+	la_sampler_boot(4096, 1);
+	heap = la_sites_heap(new_node());
+	map = la_sites_other(new_node(), LA_KIND_ID_MMAP, 0);
+	for (uintptr_t i = 1; i <= 100; i++) {
+		struct la_block block = { 4096, heap };
+
+		la_estimates_add(heap, 4096, 4096);
+		la_live_insert(0x100000 + 4096 * i, block);
+		if (i % 4)
+			la_live_remove(0x100000 + 4096 * i, &block);
+	}
+	la_sites_count(map, 1, 8192);
+	la_maps_add(0x10000, 0x12000, map);
+	if (la_snapshot_take(&snapshot) || snapshot.interval != 4096)
+		return 1;
+	right = close_to(snapshot.allocated_estimates[heap].objects,
+			 100 / chance) &&
+		close_to(snapshot.live_estimates[heap].bytes,
+			 25 * 4096 / chance) &&
+		snapshot.live_objects == 1 + 40 &&
+		snapshot.live_bytes == 8192 + 161994;
+	values = la_snapshot_values(&snapshot, heap);
+	right = right && values.value[LA_ALLOC_OBJECTS] == 158 &&
+		values.value[LA_ALLOC_SPACE] == 647978 &&
+		values.value[LA_INUSE_OBJECTS] == 40 &&
+		values.value[LA_INUSE_SPACE] == 161994 &&
+		values.error[LA_ALLOC_OBJECTS] == 10 &&
+		values.error[LA_INUSE_OBJECTS] == 5;
+	values = la_snapshot_values(&snapshot, map);
+	right = right && values.value[LA_INUSE_SPACE] == 8192 &&
+		values.error[LA_INUSE_SPACE] == 0 &&
+		values.error[LA_ALLOC_SPACE] == 0;
+	la_snapshot_free(&snapshot);
+	return right ? 0 : 2;
+}
+
+static void test_estimates(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(sum_estimates), 0);
+}
+
 static int boot(void **state)
 {
 	(void)state;
@@ -215,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_held_counts_are_seen),
 		cmocka_unit_test(test_nothing_is_lost_with_threads),
 		cmocka_unit_test(test_counts_of_a_running_thread),
+		cmocka_unit_test(test_estimates),
 	};
 
 	return cmocka_run_group_tests(tests, boot, NULL);

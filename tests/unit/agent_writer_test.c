@@ -97,18 +97,27 @@ static struct la_snapshot new_snapshot(void)
 {
 	struct la_snapshot snapshot = { .sites = la_sites_total() };
 
-	snapshot.rows = calloc(snapshot.sites + 1, sizeof(*snapshot.rows));
+	snapshot.allocated =
+		calloc(snapshot.sites + 1, sizeof(*snapshot.allocated));
+	snapshot.live = calloc(snapshot.sites + 1, sizeof(*snapshot.live));
 	return snapshot;
+}
+
+static void free_snapshot(struct la_snapshot *snapshot)
+{
+	free(snapshot->allocated);
+	free(snapshot->live);
+	free(snapshot->allocated_estimates);
+	free(snapshot->live_estimates);
 }
 
 static void set_row(struct la_snapshot *snapshot, uint32_t site,
 		    uint64_t alloc_objects, uint64_t alloc_bytes,
 		    uint64_t live_objects, uint64_t live_bytes)
 {
-	snapshot->rows[site] = (struct la_row){
-		.allocated = { alloc_objects, alloc_bytes },
-		.live = { live_objects, live_bytes },
-	};
+	snapshot->allocated[site] =
+		(struct la_counts){ alloc_objects, alloc_bytes };
+	snapshot->live[site] = (struct la_counts){ live_objects, live_bytes };
 }
 
 static uintptr_t code(const char *symbol, unsigned offset)
@@ -290,18 +299,19 @@ static void assert_samples(const Profile *profile,
 	size_t next = 0;
 
 	for (uint32_t id = 1; id <= snapshot->sites; id++) {
-		const struct la_row *row = &snapshot->rows[id];
+		const struct la_counts *allocated = &snapshot->allocated[id];
+		const struct la_counts *live = &snapshot->live[id];
 		const Sample *sample;
 
-		if (!row->allocated.objects)
+		if (!allocated->objects)
 			continue;
 		assert_true(next < profile->n_sample);
 		sample = profile->sample[next++];
 		assert_int_equal(sample->n_value, 4);
-		assert_int_equal(sample->value[0], row->allocated.objects);
-		assert_int_equal(sample->value[1], row->allocated.bytes);
-		assert_int_equal(sample->value[2], row->live.objects);
-		assert_int_equal(sample->value[3], row->live.bytes);
+		assert_int_equal(sample->value[0], allocated->objects);
+		assert_int_equal(sample->value[1], allocated->bytes);
+		assert_int_equal(sample->value[2], live->objects);
+		assert_int_equal(sample->value[3], live->bytes);
 		assert_stack(profile, sample, la_site_at(id)->node);
 		assert_labels(profile, sample, la_site_at(id));
 	}
@@ -318,7 +328,7 @@ static void check(struct la_snapshot *snapshot)
 	assert_samples(profile, snapshot);
 	assert_int_equal(profile->n_comment, 0);
 	free_profile(profile);
-	free(snapshot->rows);
+	free_snapshot(snapshot);
 }
 
 static void test_nothing_allocated(void **state)
@@ -392,7 +402,7 @@ static void test_unused_site(void **state)
 	assert_int_equal(profile->n_sample, 0);
 	assert_int_equal(profile->n_location, 0);
 	free_profile(profile);
-	free(snapshot.rows);
+	free_snapshot(&snapshot);
 }
 
 static void test_deepest_stack(void **state)
@@ -436,6 +446,99 @@ static void test_many_stacks(void **state)
 	check(&snapshot);
 }
 
+/* ---- estimates ---- */
+
+static const char *const error_names[] = LA_LABEL_ERROR_NAMES;
+
+/* The error of a value that a sample's labels tell, or 0. */
+static int64_t error_of(const Profile *profile, const Sample *sample, int type)
+{
+	static const char *const units[] = LA_SAMPLE_TYPE_UNITS;
+
+	for (size_t i = 0; i < sample->n_label; i++) {
+		const Perftools__Profiles__Label *at = sample->label[i];
+
+		if (strcmp(text(profile, at->key), error_names[type]))
+			continue;
+		assert_string_equal(text(profile, at->num_unit), units[type]);
+		assert_int_not_equal(at->num, 0);
+		return at->num;
+	}
+	return 0;
+}
+
+static struct la_snapshot new_estimates(void)
+{
+	struct la_snapshot snapshot = new_snapshot();
+
+	snapshot.interval = 524288;
+	snapshot.allocated_estimates =
+		calloc(snapshot.sites + 1, sizeof(struct la_estimate));
+	snapshot.live_estimates =
+		calloc(snapshot.sites + 1, sizeof(struct la_estimate));
+	return snapshot;
+}
+
+static void test_estimates(void **state)
+{
+	const uintptr_t address = code("qsort", 79);
+	uint32_t node = stack_of(&address, 1);
+	uint32_t heap = la_sites_heap(node);
+	uint32_t thread = la_sites_other(node, LA_KIND_ID_THREAD, 7);
+	struct la_snapshot snapshot = new_estimates();
+	static const int64_t errors[LA_SAMPLE_TYPES] = { 1, 3, 7, 14 };
+	Profile *profile;
+
+	(void)state;
+	/* Exact counts and estimates together: 11, 22.4, 3.6, 44. */
+	set_row(&snapshot, heap, 10, 20, 3, 4);
+	snapshot.allocated_estimates[heap] =
+		(struct la_estimate){ 1, 2.4, 0.25, 9 };
+	snapshot.live_estimates[heap] =
+		(struct la_estimate){ 0.6, 40, 49, 181.5 };
+	set_row(&snapshot, thread, 1, 0, 1, 0);
+	profile = write_and_read(&snapshot, NULL, 0);
+	assert_int_equal(profile->period, 524288);
+	assert_int_equal(profile->n_sample, 2);
+	assert_int_equal(profile->sample[0]->value[0], 11);
+	assert_int_equal(profile->sample[0]->value[1], 22);
+	assert_int_equal(profile->sample[0]->value[2], 4);
+	assert_int_equal(profile->sample[0]->value[3], 44);
+	/* Errors are rounded up, so that none becomes 0. */
+	for (int type = 0; type < LA_SAMPLE_TYPES; type++)
+		assert_int_equal(error_of(profile, profile->sample[0], type),
+				 errors[type]);
+	assert_int_equal(profile->sample[0]->n_label, 1 + LA_SAMPLE_TYPES);
+	assert_int_equal(profile->sample[1]->n_label, 2);
+	free_profile(profile);
+	free_snapshot(&snapshot);
+}
+
+/* What is exact has no label, also in a sampled profile. */
+static void test_errors_only_where_there_are_any(void **state)
+{
+	const uintptr_t address = code("qsort", 80);
+	uint32_t node = stack_of(&address, 1), heap = la_sites_heap(node);
+	struct la_snapshot snapshot = new_estimates();
+	Profile *profile;
+
+	(void)state;
+	snapshot.allocated_estimates[heap] =
+		(struct la_estimate){ 1, 1 << 30, 0, 0 };
+	snapshot.live_estimates[heap] =
+		(struct la_estimate){ 1e-300, 1e15, 1e-300, 1e30 };
+	profile = write_and_read(&snapshot, NULL, 0);
+	assert_int_equal(profile->n_sample, 1);
+	assert_int_equal(error_of(profile, profile->sample[0], 0), 0);
+	assert_int_equal(error_of(profile, profile->sample[0], 1), 0);
+	assert_int_equal(error_of(profile, profile->sample[0], 2), 1);
+	assert_int_equal(error_of(profile, profile->sample[0], 3),
+			 1000000000000000);
+	assert_int_equal(profile->sample[0]->n_label, 3);
+	free_profile(profile);
+	free_snapshot(&snapshot);
+}
+
 /* ---- notes ---- */
 
 static void test_notes(void **state)
@@ -462,7 +565,7 @@ static void test_notes(void **state)
 	assert_string_equal(text(profile, profile->comment[2]), "reason=");
 	assert_string_equal(text(profile, profile->comment[3]), longest);
 	free_profile(profile);
-	free(snapshot.rows);
+	free_snapshot(&snapshot);
 }
 
 /* ---- trouble ---- */
@@ -477,7 +580,7 @@ static int write_to(int fd)
 		set_row(&snapshot, site, site, site * 77, site / 2, site);
 	error = la_writer_write(fd, &snapshot, UTC_NS, DURATION_NS, NULL, 0);
 	assert_int_equal(la_memory_bytes(), before);
-	free(snapshot.rows);
+	free_snapshot(&snapshot);
 	return error;
 }
 
@@ -544,6 +647,8 @@ int main(void)
 		cmocka_unit_test(test_unused_site),
 		cmocka_unit_test(test_deepest_stack),
 		cmocka_unit_test(test_many_stacks),
+		cmocka_unit_test(test_estimates),
+		cmocka_unit_test(test_errors_only_where_there_are_any),
 		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_disk_is_full),
 		cmocka_unit_test(test_bad_descriptor),
