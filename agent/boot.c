@@ -118,7 +118,7 @@ static void after_fork_in_child(void)
 	if (!options.children)
 		active = false;
 	if (!active)
-		la_mode = LA_MODE_PASSIVE;
+		la_tracker_set_mode(LA_MODE_PASSIVE);
 	else
 		la_trigger_start(&options);
 	/* What came meanwhile may ask the new thread for a snapshot. */
@@ -179,7 +179,7 @@ static void grew(void)
 /* A copy of the process that was made past fork: its tables may be halves. */
 static void orphaned(void)
 {
-	la_mode = LA_MODE_PASSIVE;
+	la_tracker_set_mode(LA_MODE_PASSIVE);
 	active = false;
 }
 
@@ -195,7 +195,7 @@ static void activate(void)
 	__cxa_atexit(at_exit, NULL, NULL);
 	la_signals_install(&options);
 	/* From here on, what is allocated is the host's. */
-	la_mode = options.start ? LA_MODE_OFF : LA_MODE_ON;
+	la_tracker_set_mode(options.start ? LA_MODE_OFF : LA_MODE_ON);
 }
 
 static void boot(void)

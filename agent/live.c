@@ -20,9 +20,7 @@ static void visit_small(void *argument, la_shadow_entry entry)
 {
 	const struct walk *walk = argument;
 
-	walk->visit(walk->argument,
-		    (struct la_block){ .bytes = la_shadow_bytes(entry),
-				       .site = la_shadow_site(entry) });
+	walk->visit(walk->argument, la_live_block_of(entry));
 }
 
 /* Where a small block is, the end of what was there before it was missed. */

@@ -23,6 +23,12 @@ static inline bool la_live_insert(uintptr_t address, struct la_block block)
 	       la_live_insert_other(address, block);
 }
 
+static inline struct la_block la_live_block_of(la_shadow_entry entry)
+{
+	return (struct la_block){ .bytes = la_shadow_bytes(entry),
+				  .site = la_shadow_site(entry) };
+}
+
 /* Forgets a block and tells what it was; false when it was not recorded. */
 static inline bool la_live_remove(uintptr_t address, struct la_block *block)
 {
@@ -30,8 +36,7 @@ static inline bool la_live_remove(uintptr_t address, struct la_block *block)
 
 	if (la_unlikely(!was))
 		return la_heap_remove(address, block);
-	block->bytes = la_shadow_bytes(was);
-	block->site = la_shadow_site(was);
+	*block = la_live_block_of(was);
 	return true;
 }
 

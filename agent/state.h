@@ -16,6 +16,7 @@
 #ifndef LA_STATE_H
 #define LA_STATE_H
 
+#include "agent/sampler.h"
 #include "agent/system.h"
 
 #include <stdbool.h>
@@ -36,19 +37,26 @@ struct la_trail;
 
 struct la_state {
 	uintptr_t allocator_frame;
-	uint32_t tracking;
-	uint32_t own;
+	union {
+		struct {
+			uint32_t tracking;
+			uint16_t own;
+			/* Shared by threads at their very end, under
+			 * LA_LOCK_SPARE: unlike the others, it does not say
+			 * where its thread is. */
+			bool spare;
+		};
+		uint64_t aside; /* 0: none of these */
+	};
 	int64_t growth; /* live bytes gained and not yet reported */
 	uintptr_t stack_low, stack_high; /* 0, 0: unknown */
 	struct la_events *pending;
 	struct la_trail *trail; /* trail.c: the last stack that was captured */
 	struct la_leaf *leaves; /* trail.h: stacks to know again; may be NULL */
 	uint32_t leaves_generation; /* of the modules, that leaves are of */
+	struct la_sampler sampler;
 	const void *last_block; /* the last one that this thread recorded */
 	uint32_t terminate; /* signal to die of once outside the tracker */
-	/* Shared by threads at their very end, under LA_LOCK_SPARE: unlike the
-	 * others, it does not say where its thread is. */
-	bool spare;
 	uintptr_t frame_mask; /* all ones, or 0 for the spare one */
 	uint32_t held_version; /* odd while held counts move to their sites */
 	struct la_held held[LA_HELD_COUNTS];

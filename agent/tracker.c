@@ -21,6 +21,8 @@ static struct {
 	void (*grew)(void);
 } growth __attribute__((aligned(64)));
 
+static void choose_care(void);
+
 static void __attribute__((noinline))
 add_growth(struct la_state *state, int64_t bytes)
 {
@@ -51,11 +53,31 @@ void la_tracker_watch_growth(uint64_t bytes, void (*grew)(void))
 {
 	growth.grew = grew;
 	growth.limit = bytes;
+	choose_care();
 }
 
 void la_tracker_growth_restart(void)
 {
 	__atomic_store_n(&growth.since_restart, 0, __ATOMIC_RELAXED);
+}
+
+uint32_t la_tracker_care = LA_CARE_FULL;
+
+static void choose_care(void)
+{
+	enum la_care care = LA_CARE_NONE;
+
+	if (la_mode_now() != LA_MODE_ON || growth.limit || la_verify_wanted)
+		care = LA_CARE_FULL;
+	else if (la_sampler_interval)
+		care = LA_CARE_SAMPLED;
+	__atomic_store_n(&la_tracker_care, care, __ATOMIC_RELEASE);
+}
+
+void la_tracker_set_mode(enum la_mode mode)
+{
+	__atomic_store_n(&la_mode, mode, __ATOMIC_RELEASE);
+	choose_care();
 }
 
 static bool recording(void)
@@ -71,7 +93,7 @@ void la_tracker_begin(struct la_state *state)
 }
 
 /* What came up while the thread was inside the tracker. */
-static void __attribute__((noinline)) settle(struct la_state *state)
+void la_tracker_settle(struct la_state *state)
 {
 	while (la_unlikely(la_events_waiting(state))) {
 		la_state_enter_tracker(state);
@@ -86,7 +108,7 @@ static inline void end(struct la_state *state)
 {
 	la_state_leave_tracker(state);
 	if (la_unlikely(state->pending || state->terminate))
-		settle(state);
+		la_tracker_settle(state);
 }
 
 void la_tracker_end(struct la_state *state)
@@ -232,8 +254,14 @@ static void apply_events(struct la_state *state)
 		apply(state, event);
 }
 
-void la_track_block(struct la_state *state, const void *block, size_t bytes,
-		    const void *frame)
+void la_track_block_anew(struct la_state *state, const void *block,
+			 size_t bytes, const void *frame)
+{
+	record_block(state, (uintptr_t)block, bytes, heap_site(state, frame));
+}
+
+void la_track_block_carefully(struct la_state *state, const void *block,
+			      size_t bytes, const void *frame)
 {
 	if (la_unlikely(!recording()))
 		return;
@@ -284,8 +312,8 @@ untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 	return found;
 }
 
-bool la_untrack_block(struct la_state *state, const void *block,
-		      struct la_block *was)
+bool la_untrack_block_carefully(struct la_state *state, const void *block,
+				struct la_block *was)
 {
 	uintptr_t address = (uintptr_t)block;
 	bool inside = la_state_inside_tracker(state);

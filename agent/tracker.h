@@ -9,10 +9,12 @@
 #ifndef LA_TRACKER_H
 #define LA_TRACKER_H
 
+#include "agent/filter.h"
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/state.h"
 #include "agent/threads.h"
+#include "agent/trail.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,9 +27,64 @@
 void la_tracker_begin(struct la_state *state);
 void la_tracker_end(struct la_state *state);
 
-/* After the allocator has returned the block. */
-void la_track_block(struct la_state *state, const void *block, size_t bytes,
-		    const void *frame);
+/* What has to be thought of for each block. */
+enum la_care {
+	LA_CARE_FULL,    /* anything */
+	LA_CARE_SAMPLED, /* that most blocks are not recorded */
+	LA_CARE_NONE     /* every block is recorded, and that is all */
+};
+
+extern uint32_t la_tracker_care;
+
+/* Turns tracking on and off. Any thread. */
+void la_tracker_set_mode(enum la_mode mode);
+
+/* The rest of the functions below that they are named after. */
+void la_track_block_carefully(struct la_state *state, const void *block,
+			      size_t bytes, const void *frame);
+void la_track_block_anew(struct la_state *state, const void *block,
+			 size_t bytes, const void *frame);
+bool la_untrack_block_carefully(struct la_state *state, const void *block,
+				struct la_block *was);
+void la_tracker_settle(struct la_state *state);
+
+static inline enum la_care la_tracker_care_now(const struct la_state *state)
+{
+	enum la_care care =
+		__atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED);
+
+	return la_likely(!state->aside) ? care : LA_CARE_FULL;
+}
+
+/*
+ * After the allocator has returned the block. Most blocks are small and come
+ * from a stack that is known: that much is done right here.
+ */
+static inline void la_track_block(struct la_state *state, const void *block,
+				  size_t bytes, const void *frame)
+{
+	enum la_care care = la_tracker_care_now(state);
+	uint32_t site;
+
+	if (care == LA_CARE_SAMPLED &&
+	    la_likely(!la_sampler_takes(&state->sampler, bytes)))
+		return;
+	if (la_unlikely(care != LA_CARE_NONE)) {
+		la_track_block_carefully(state, block, bytes, frame);
+		return;
+	}
+	la_state_enter_tracker(state);
+	site = la_trail_recall(state, la_arch_caller(frame));
+	if (la_likely(site &&
+		      la_shadow_insert((uintptr_t)block, bytes, site)))
+		la_state_count(state, site, bytes);
+	else
+		la_track_block_anew(state, block, bytes, frame);
+	state->last_block = block;
+	la_state_leave_tracker(state);
+	if (la_unlikely(state->pending || state->terminate))
+		la_tracker_settle(state);
+}
 
 /*
  * The block was recorded by an inner call, which asked for more than the
@@ -39,8 +96,25 @@ void la_track_size(struct la_state *state, const void *block, size_t bytes);
  * Before the allocator is given the block back. True if it was recorded: then
  * *was tells how, for la_retrack_block should the call fail.
  */
-bool la_untrack_block(struct la_state *state, const void *block,
-		      struct la_block *was);
+static inline bool la_untrack_block(struct la_state *state, const void *block,
+				    struct la_block *was)
+{
+	enum la_care care = la_tracker_care_now(state);
+	la_shadow_entry entry;
+
+	if (care == LA_CARE_SAMPLED &&
+	    la_likely(!la_filter_may_hold((uintptr_t)block)))
+		return false;
+	if (care == LA_CARE_NONE) {
+		/* A handler that comes in between has other blocks. */
+		entry = la_shadow_remove((uintptr_t)block);
+		if (la_likely(entry)) {
+			*was = la_live_block_of(entry);
+			return true;
+		}
+	}
+	return la_untrack_block_carefully(state, block, was);
+}
 void la_retrack_block(struct la_state *state, const void *block,
 		      const struct la_block *was);
 

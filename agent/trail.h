@@ -106,9 +106,9 @@ static inline uint32_t la_trail_recall(const struct la_state *state,
 			la_modules_generation() != state->leaves_generation))
 		return 0;
 	leaf = la_trail_leaves(state, registers);
-	for (unsigned way = 0; way < LA_LEAF_WAYS; way++, leaf++)
-		if (la_likely(la_trail_is_at(leaf, registers)))
-			return leaf->site;
+	for (unsigned way = 0; way < LA_LEAF_WAYS; way++)
+		if (la_likely(la_trail_is_at(&leaf[way], registers)))
+			return leaf[way].site;
 	return 0;
 }
 

@@ -178,21 +178,16 @@ static void serve_posts(void)
 		dump("growth");
 }
 
-static void set_mode(enum la_mode mode)
-{
-	__atomic_store_n(&la_mode, mode, __ATOMIC_RELEASE);
-}
-
 static int obey(uint32_t verb)
 {
 	switch (verb) {
 	case LA_VERB_SNAPSHOT:
 		return dump("request");
 	case LA_VERB_ON:
-		set_mode(LA_MODE_ON);
+		la_tracker_set_mode(LA_MODE_ON);
 		return 0;
 	case LA_VERB_OFF:
-		set_mode(LA_MODE_OFF);
+		la_tracker_set_mode(LA_MODE_OFF);
 		return 0;
 	case LA_VERB_STATUS:
 		return 0;
@@ -216,7 +211,7 @@ static void serve_timers(uint64_t now)
 {
 	if (now >= start_due) {
 		start_due = UINT64_MAX;
-		set_mode(LA_MODE_ON);
+		la_tracker_set_mode(LA_MODE_ON);
 	}
 	if (now >= timer_due) {
 		dump("timer");
