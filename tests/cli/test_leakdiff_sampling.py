@@ -301,11 +301,14 @@ class Text(LeakdiffTest):
                 self.assertIn(f'note: {expected}\n', text)
             else:
                 self.assertNotIn('snapshot is', text)
+            self.assertEqual('       sampled every ' in text,
+                             max(a.period, b.period) > 1)
 
     def test_stacks_without_room(self):
         text = self.output(*self.pair(sampled(), sampled().sample(
-            ['[untracked stacks]'], (9, 9 * MEBI), inuse_error=(1, MEBI))))
-        self.assertIn('note: 9.0 MiB live in [untracked stacks]: ', text)
+            ['[untracked stacks]'], (9, 9 * MEBI), inuse_error=(1, MEBI))
+            .sample(['[untracked stacks]'], (1, MEBI), kind='mmap')))
+        self.assertIn('note: 10.0 MiB live in [untracked stacks]: ', text)
         self.assertIn('  [untracked stacks]\n', text)
         self.assertNotIn('note: ', self.output(*self.pair(old(), new())))
 
@@ -313,8 +316,9 @@ class Text(LeakdiffTest):
         for count, said in (('3', True), ('0', False)):
             text = self.output(self.write('one.pb.gz', Profile(comments=[
                 'verified_stacks=100', f'different_stacks={count}'])))
-            self.assertEqual('note: the agent verified its stacks, and 3 came '
-                             'out differently' in text, said)
+            self.assertEqual('note: ' in text, said)
+            self.assertEqual('the agent verified its stacks, and 3 came out '
+                             'differently' in text, said)
 
     def test_several_processes(self):
         (self.folder / 'all').mkdir()
@@ -375,6 +379,12 @@ class Pprof(LeakdiffTest):
                     self.assertEqual(row[key], before[name][key], (name, key))
         self.assertIn('num_unit', decode(
             (self.folder / 'difference.pb.gz').read_bytes()).decode())
+
+    def test_a_difference_to_an_exact_one_is_an_estimate(self):
+        files = self.pair(old(), Profile())
+        self.output('--format', 'pprof', '-o', 'difference.pb.gz', *files)
+        report = self.json('difference.pb.gz')
+        self.assertEqual(report['process']['period'], 512 * KIBI)
 
     def plain(self, profile):
         profile.lines = [re.sub(r'label \{ key: \d+ num: [^}]*\} ', '', line)

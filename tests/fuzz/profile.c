@@ -12,7 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check(const struct growth *growth)
 {
 	for (size_t i = 0; i < growth->row_count; i++) {
-		if (growth_of(&growth->rows[i].values, LA_INUSE_SPACE))
+		const struct values *values = &growth->rows[i].values;
+
+		if (growth_of(values, LA_INUSE_SPACE) ||
+		    values->variance.growth[LA_INUSE_SPACE] != 0)
 			abort(); /* a snapshot differs from itself */
 	}
 }
