@@ -114,28 +114,31 @@ static bool restart(struct walk *walk, unw_cursor_t *cursor, uint64_t fp)
 	return start(walk, cursor);
 }
 
+/* Whether the walk can go on in the caller that was found. */
+static bool arrive(struct walk *walk, unw_cursor_t *cursor, uint64_t fp)
+{
+	if (walk->target.no_information)
+		return restart(walk, cursor, fp);
+	walk->exact = la_libunwind.is_signal_frame(cursor) > 0;
+	return true;
+}
+
 /* Whether there is a caller; else walk->end tells why not. */
 static bool step(struct walk *walk, unw_cursor_t *cursor)
 {
 	uint64_t fp = value_of(cursor, LA_ARCH_UNW_FP);
+	bool failed_guess;
 	int result;
 
 	walk->target.no_information = false;
 	result = la_libunwind.step(cursor);
-	if (result == 0 && walk->target.no_information && fp)
-		walk->end = LA_WALK_LOST;
-	else if (result < 0)
-		walk->end = LA_WALK_LOST;
-	else if (result == 0 || !value_of(cursor, UNW_REG_IP))
-		walk->end = LA_WALK_END;
-	else if (!walk->target.no_information) {
-		walk->exact = la_libunwind.is_signal_frame(cursor) > 0;
-		return true;
-	} else if (restart(walk, cursor, fp)) {
-		return true;
-	} else {
-		walk->end = LA_WALK_LOST;
+	failed_guess = !result && walk->target.no_information && fp;
+	if (result > 0 && value_of(cursor, UNW_REG_IP)) {
+		if (arrive(walk, cursor, fp))
+			return true;
+		failed_guess = true;
 	}
+	walk->end = result < 0 || failed_guess ? LA_WALK_LOST : LA_WALK_END;
 	return false;
 }
 
