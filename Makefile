@@ -106,6 +106,10 @@ check: ## installs what is missing, builds, and runs every test
 	@$(MAKE) -s $(PARALLEL) all programs unit-tests fuzzers
 	@BUILD=$(BUILD) SECONDS_EACH=30 tests/run
 
+.PHONY: verify
+verify: all programs ## the system tests, each stack compared with libunwind's
+	BUILD=$(BUILD) VERIFY=on tests/run system
+
 # How long, in seconds, soak runs and each fuzzer does.
 SECONDS_EACH ?= 600
 

@@ -244,7 +244,7 @@ class HostTest(unittest.TestCase):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='leakagent-'))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         if verified.ON:
-            self.addCleanup(verified.check, self.directory, self.id())
+            self.addCleanup(verified.check, self.directory, self)
         self.directory.chmod(0o755)
         self.snapshots = self.folder('snapshots')
 

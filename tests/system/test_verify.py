@@ -153,6 +153,7 @@ class Stacks(HostTest):
 
 class Option(HostTest):
     def test_it_is_off_unless_asked_for(self):
+        self.unverified = True
         run([program('silent')], self.snapshots, verify='off')
         snapshot = self.only_snapshot()
         self.assertNotIn('verified_stacks', snapshot.comments)
