@@ -62,19 +62,43 @@ static uint32_t add_node(uint32_t hash, uint32_t caller, uint32_t frame)
 	return la_array_publish(&nodes);
 }
 
+static uint32_t hash_of(uint32_t caller, uint32_t frame)
+{
+	return la_hash((uint64_t)caller << 32 | frame);
+}
+
+uint32_t la_sites_known_node(uint32_t caller, uint32_t frame)
+{
+	return find_node(hash_of(caller, frame), caller, frame);
+}
+
+bool la_sites_add_nodes(uint32_t caller, const uint32_t *frames, unsigned count,
+			uint32_t *made)
+{
+	unsigned done;
+
+	la_lock(LA_LOCK_NODES);
+	for (done = 0; done < count; done++) {
+		uint32_t hash = hash_of(caller, frames[done]);
+		uint32_t id = find_node(hash, caller, frames[done]);
+
+		if (!id)
+			id = add_node(hash, caller, frames[done]);
+		if (!id)
+			break;
+		caller = made[done] = id;
+	}
+	la_unlock(LA_LOCK_NODES);
+	return done == count;
+}
+
 uint32_t la_sites_node(uint32_t caller, uint32_t frame)
 {
-	uint32_t hash = la_hash((uint64_t)caller << 32 | frame);
-	uint32_t id = find_node(hash, caller, frame);
+	uint32_t id = la_sites_known_node(caller, frame);
 
 	if (la_likely(id))
 		return id;
-	la_lock(LA_LOCK_NODES);
-	id = find_node(hash, caller, frame);
-	if (!id)
-		id = add_node(hash, caller, frame);
-	la_unlock(LA_LOCK_NODES);
-	return id;
+	return la_sites_add_nodes(caller, &frame, 1, &id) ? id : 0;
 }
 
 /* Under LA_LOCK_NODES. */

@@ -9,6 +9,7 @@
 #ifndef LA_SITES_H
 #define LA_SITES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,16 @@ struct la_site {
 
 /* The node for `frame` called from `caller`, or 0 when memory ran out. */
 uint32_t la_sites_node(uint32_t caller, uint32_t frame);
+
+/* The same, but 0 where there is none yet. Takes no lock. */
+uint32_t la_sites_known_node(uint32_t caller, uint32_t frame);
+
+/*
+ * The nodes for frames[0], called from `caller`, frames[1], called from that,
+ * and so on, into made[]. False when memory ran out.
+ */
+bool la_sites_add_nodes(uint32_t caller, const uint32_t *frames, unsigned count,
+			uint32_t *made);
 
 /* The site for a stack, or 0 when memory ran out. */
 uint32_t la_sites_heap(uint32_t node);

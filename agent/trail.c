@@ -21,13 +21,21 @@ enum { SPARE_FRAMES = 64 };
 /* Frames without a place in the stack, such as the agent's, take room too. */
 enum { TRAIL_FRAMES = LA_MOST_FRAMES + SPARE_FRAMES + 64 };
 
-enum { MEMO_SLOTS = 512 };
+enum { NODES_TOGETHER = 16 };
+
+enum { FRAME_MEMO_BITS = 9, NODE_MEMO_BITS = 11 };
+
+/* What is asked of a frame, without a way to where it is kept. */
+struct place {
+	struct la_rule rule;
+	uint32_t id : 31;
+	uint32_t ours : 1;
+};
 
 struct step {
 	uint64_t stamp; /* never twice the same, 0 = not on the trail */
 	struct la_registers registers; /* that the frame began with */
-	const struct la_frame *frame;
-	uint32_t id;
+	struct place place;
 	uint32_t node; /* of the stack up to this frame, 0 = not made */
 	/* Each of the stack from the trail's end up to and with this frame. */
 	uint16_t shown;   /* frames that have a place in it */
@@ -59,56 +67,77 @@ struct la_trail {
 	struct step fresh[TRAIL_FRAMES]; /* while unwinding: the leaf first */
 	struct {
 		uintptr_t address;
-		const struct la_frame *frame;
-		uint32_t id;
-	} frame_memo[MEMO_SLOTS];
+		struct place place;
+	} frame_memo[1 << FRAME_MEMO_BITS];
 	struct {
-		uint64_t key; /* caller << 32 | frame */
-		uint32_t node;
-	} node_memo[MEMO_SLOTS];
+		uint32_t caller, frame, node;
+	} node_memo[1 << NODE_MEMO_BITS];
 	struct la_leaf leaves[LA_LEAVES];
 };
 
-static unsigned memo_slot(uint64_t key)
+static unsigned memo_slot(uint64_t key, unsigned bits)
 {
-	return (unsigned)(key * UINT64_C(0x9e3779b97f4a7c15) >> 55) %
-	       MEMO_SLOTS;
+	return (unsigned)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits));
 }
 
-static bool find_frame(struct la_trail *trail, struct step *step)
+/* Learns a frame that the memo does not have. */
+static bool __attribute__((noinline))
+look_up_frame(struct la_trail *trail, unsigned slot, uintptr_t address)
 {
-	uintptr_t address = step->registers.pc;
-	unsigned slot = memo_slot(address);
+	uint32_t id = la_frames_find(address, true);
+	const struct la_frame *frame;
 
-	if (la_unlikely(trail->frame_memo[slot].address != address)) {
-		uint32_t id = la_frames_find(address, true);
-
-		if (!id)
-			return false;
-		trail->frame_memo[slot].address = address;
-		trail->frame_memo[slot].frame = la_frame_at(id);
-		trail->frame_memo[slot].id = id;
-	}
-	step->frame = trail->frame_memo[slot].frame;
-	step->id = trail->frame_memo[slot].id;
+	if (!id)
+		return false;
+	frame = la_frame_at(id);
+	trail->frame_memo[slot].address = address;
+	trail->frame_memo[slot].place = (struct place){ .rule = frame->rule,
+							.id = id,
+							.ours = frame->ours };
 	return true;
 }
 
-static uint32_t find_node(struct la_trail *trail, uint32_t caller,
-			  uint32_t frame)
+static inline bool find_frame(struct la_trail *trail, struct step *step)
 {
-	uint64_t key = (uint64_t)caller << 32 | frame;
-	unsigned slot = memo_slot(key);
+	uintptr_t address = step->registers.pc;
+	unsigned slot = memo_slot(address, FRAME_MEMO_BITS);
 
-	if (la_unlikely(trail->node_memo[slot].key != key)) {
-		uint32_t node = la_sites_node(caller, frame);
+	if (la_unlikely(trail->frame_memo[slot].address != address) &&
+	    !look_up_frame(trail, slot, address))
+		return false;
+	step->place = trail->frame_memo[slot].place;
+	return true;
+}
 
-		if (!node)
-			return 0;
-		trail->node_memo[slot].key = key;
-		trail->node_memo[slot].node = node;
-	}
-	return trail->node_memo[slot].node;
+static unsigned node_slot(uint32_t caller, uint32_t frame)
+{
+	return memo_slot((uint64_t)caller << 32 | frame, NODE_MEMO_BITS);
+}
+
+static void memorise_node(struct la_trail *trail, uint32_t caller,
+			  uint32_t frame, uint32_t node)
+{
+	unsigned slot = node_slot(caller, frame);
+
+	trail->node_memo[slot].caller = caller;
+	trail->node_memo[slot].frame = frame;
+	trail->node_memo[slot].node = node;
+}
+
+/* The node, or 0 when there is none yet. */
+static inline uint32_t known_node(struct la_trail *trail, uint32_t caller,
+				  uint32_t frame)
+{
+	unsigned slot = node_slot(caller, frame);
+	uint32_t node;
+
+	if (la_likely(trail->node_memo[slot].caller == caller &&
+		      trail->node_memo[slot].frame == frame))
+		return trail->node_memo[slot].node;
+	node = la_sites_known_node(caller, frame);
+	if (node)
+		memorise_node(trail, caller, frame, node);
+	return node;
 }
 
 /* Whether unwinding from these registers goes the way of a step. */
@@ -125,7 +154,7 @@ static bool steps_alike(const struct la_state *state, const struct step *step)
 {
 	struct la_registers registers = step->registers;
 	enum la_step went =
-		la_unwind_step(&step->frame->rule, &registers,
+		la_unwind_step(&step->place.rule, &registers,
 			       la_stack_limit(state, registers.sp));
 
 	return went != LA_STEP_END && went != LA_STEP_LOST &&
@@ -141,9 +170,9 @@ static bool ends_alike(const struct la_state *state,
 	enum la_step went;
 
 	if (trail->outcome == TRAIL_CUT ||
-	    last->frame->rule.kind == LA_RULE_END)
+	    last->place.rule.kind == LA_RULE_END)
 		return true;
-	went = la_unwind_step(&last->frame->rule, &registers,
+	went = la_unwind_step(&last->place.rule, &registers,
 			      la_stack_limit(state, registers.sp));
 	return went == (trail->outcome == TRAIL_WHOLE ? LA_STEP_END :
 							LA_STEP_LOST);
@@ -218,7 +247,7 @@ static bool uses_fp(const struct la_rule *rule)
 static void describe(struct la_trail *trail, struct step *step,
 		     const struct step *caller)
 {
-	const struct la_rule *rule = &step->frame->rule;
+	const struct la_rule *rule = &step->place.rule;
 	bool plain = (rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP) &&
 		     !step->elsewhere;
 	bool caller_needs_fp = caller && caller->needs_fp;
@@ -251,40 +280,87 @@ static void describe(struct la_trail *trail, struct step *step,
 /* Of frames in code without a file that follow each other, one is shown. */
 static bool is_shown(const struct step *step, const struct step *neighbour)
 {
-	return !step->frame->ours &&
-	       !(step->id == LA_FRAME_ID_JIT && neighbour &&
-		 neighbour->id == LA_FRAME_ID_JIT);
+	return !step->place.ours &&
+	       !(step->place.id == LA_FRAME_ID_JIT && neighbour &&
+		 neighbour->place.id == LA_FRAME_ID_JIT);
 }
 
-/* Puts the fresh frames on the trail, outermost first, and makes their nodes. */
-static bool extend(struct la_trail *trail, unsigned fresh, uint32_t node)
+/* Puts the fresh frames on the trail, outermost first. */
+static void extend(struct la_trail *trail, unsigned fresh)
 {
-	bool ok = true;
-
 	/* Their words are overwritten, by however many steps that takes. */
 	while (trail->stamped > trail->count)
 		trail->steps[--trail->stamped].stamp = 0;
 	trail->stamped = trail->count + fresh;
-
 	while (fresh-- > 0) {
 		struct step *caller =
 			trail->count ? &trail->steps[trail->count - 1] : NULL;
 		struct step *step = &trail->steps[trail->count++];
-		bool shown;
 
 		*step = trail->fresh[fresh];
 		step->stamp = ++trail->last_stamp;
 		describe(trail, step, caller);
-		shown = is_shown(step, caller);
-		step->shown = (uint16_t)((caller ? caller->shown : 0) + shown);
-		/* The nodes of a stack that was cut lead nowhere. */
-		if (shown && trail->outcome != TRAIL_CUT) {
-			node = find_node(trail, node, step->id);
-			ok = ok && node;
-		}
+		step->shown = (uint16_t)((caller ? caller->shown : 0) +
+					 is_shown(step, caller));
+	}
+}
+
+static bool has_place(const struct la_trail *trail, unsigned at)
+{
+	return trail->steps[at].shown !=
+	       (at ? trail->steps[at - 1].shown : 0);
+}
+
+/* Fills in the nodes that there are; the number of steps that have theirs. */
+static unsigned find_nodes(struct la_trail *trail, unsigned at, uint32_t node)
+{
+	for (; at < trail->count; at++) {
+		struct step *step = &trail->steps[at];
+
+		if (has_place(trail, at))
+			node = known_node(trail, node, step->place.id);
+		if (!node)
+			break;
 		step->node = node;
 	}
-	return ok;
+	return at;
+}
+
+/* Makes nodes for steps from `at` on; how many have theirs then. */
+static unsigned make_nodes(struct la_trail *trail, unsigned at, uint32_t node)
+{
+	uint32_t frames[NODES_TOGETHER], nodes[NODES_TOGETHER];
+	unsigned count = 0, end = at;
+
+	for (; end < trail->count && count < NODES_TOGETHER; end++)
+		if (has_place(trail, end))
+			frames[count++] = trail->steps[end].place.id;
+	if (!la_sites_add_nodes(node, frames, count, nodes))
+		return at;
+	for (count = 0; at < end; at++) {
+		if (has_place(trail, at)) {
+			memorise_node(trail, node, frames[count], nodes[count]);
+			node = nodes[count++];
+		}
+		trail->steps[at].node = node;
+	}
+	return at;
+}
+
+/* The nodes of the steps from `from` on, which is called from `caller`. */
+static bool name_steps(struct la_trail *trail, unsigned from, uint32_t caller)
+{
+	unsigned at = find_nodes(trail, from, caller);
+
+	while (at < trail->count) {
+		unsigned done = make_nodes(
+			trail, at, at > from ? trail->steps[at - 1].node : caller);
+
+		if (done == at)
+			return false;
+		at = done;
+	}
+	return true;
 }
 
 /* The node of a stack that is deeper than is kept: of its leaf side. */
@@ -295,7 +371,7 @@ static uint32_t truncated_node(struct la_state *state,
 
 	for (unsigned i = trail->count; i-- > 0 && capture.count < most;)
 		if (is_shown(&trail->steps[i], i ? &trail->steps[i - 1] : NULL))
-			state->frames[capture.count++] = trail->steps[i].id;
+			state->frames[capture.count++] = trail->steps[i].place.id;
 	return la_stack_node(state->frames, capture);
 }
 
@@ -327,14 +403,18 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 			return 0;
 		}
 		shown += is_shown(step, *fresh ? step - 1 : NULL);
-		went = la_unwind_step(&step->frame->rule, &registers, limit);
+		step->elsewhere = false;
+		if (la_likely(la_unwind_step_plainly(&step->place.rule,
+						     &registers, limit)))
+			continue;
+		went = la_unwind_step(&step->place.rule, &registers, limit);
 		step->elsewhere = went == LA_STEP_ELSEWHERE;
 		if (went == LA_STEP_INTERRUPTED || went == LA_STEP_ELSEWHERE)
 			limit = la_stack_limit(state, registers.sp);
 		if (went == LA_STEP_END || went == LA_STEP_LOST) {
 			++*fresh;
 			trail->outcome = went == LA_STEP_END ? TRAIL_WHOLE :
-					 step->frame->rule.kind ==
+					 step->place.rule.kind ==
 							 LA_RULE_OPAQUE ?
 							       TRAIL_CUT :
 							       TRAIL_LOST;
@@ -366,25 +446,37 @@ static uint32_t trail_node(struct la_state *state, struct la_trail *trail)
 		return 0;
 	/* Nothing but the agent's own frames has no node. */
 	return leaf->node ? leaf->node :
-			    find_node(trail, LA_ROOT_NODE,
-				      LA_FRAME_ID_TRUNCATED);
+			    la_sites_node(LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+}
+
+/* The node of the stack on the trail, whose steps from `from` on are new. */
+static uint32_t name_trail(struct la_state *state, struct la_trail *trail,
+			   unsigned from)
+{
+	uint32_t caller = from ? trail->steps[from - 1].node : LA_ROOT_NODE;
+
+	/* The nodes of a stack that was cut lead nowhere. */
+	if (trail->outcome == TRAIL_CUT) {
+		for (unsigned at = from; at < trail->count; at++)
+			trail->steps[at].node = 0;
+		return trail_node(state, trail);
+	}
+	if (!from && trail->outcome == TRAIL_LOST)
+		caller = la_sites_node(LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+	return name_steps(trail, from, caller) ? trail_node(state, trail) : 0;
 }
 
 static uint32_t capture(struct la_state *state, struct la_trail *trail,
 			struct la_registers registers, unsigned *fresh)
 {
-	uint32_t node = LA_ROOT_NODE;
+	unsigned kept = unwind(state, trail, registers, fresh);
+	uint32_t node = 0;
 
-	trail->count = unwind(state, trail, registers, fresh);
-	if (trail->count)
-		node = trail->steps[trail->count - 1].node;
-	else if (trail->outcome == TRAIL_LOST)
-		node = find_node(trail, LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
-	if (!extend(trail, *fresh, node) || !trail->count)
-		trail->count = 0;
-	else
-		node = trail_node(state, trail);
-	if (la_likely(node && trail->count))
+	trail->count = kept;
+	extend(trail, *fresh);
+	if (la_likely(trail->count))
+		node = name_trail(state, trail, kept);
+	if (la_likely(node))
 		return node;
 	/* What was left of a stack that was cut is too little, for one. */
 	trail->count = 0;
@@ -450,7 +542,7 @@ static bool only_words_matter(const struct la_state *state,
 	return trail->count && !step->special &&
 	       la_stack_limit(state, step->registers.sp) &&
 	       (trail->outcome == TRAIL_CUT ||
-		trail->steps[0].frame->rule.kind == LA_RULE_END);
+		trail->steps[0].place.rule.kind == LA_RULE_END);
 }
 
 /* The one to give up for another stack with these registers. */

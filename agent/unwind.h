@@ -71,6 +71,38 @@ enum la_step {
 bool la_unwind_readable(uintptr_t address, uintptr_t near);
 
 /*
+ * Steps out of a frame whose rule is SP or FP, on a stack whose limit is known;
+ * that is, most of them. False where it is not so simple: nothing is changed.
+ */
+static inline bool la_unwind_step_plainly(const struct la_rule *rule,
+					  struct la_registers *registers,
+					  uintptr_t limit)
+{
+	uintptr_t cfa = (rule->kind == LA_RULE_SP ? registers->sp :
+						    registers->fp) +
+			(uintptr_t)(intptr_t)rule->cfa;
+	uintptr_t saved = cfa + (uintptr_t)(intptr_t)rule->fp;
+	bool has_saved = rule->fp_rule == LA_FP_SAVED;
+	uintptr_t pc;
+
+	if ((rule->kind != LA_RULE_SP && rule->kind != LA_RULE_FP) ||
+	    rule->fp_rule == LA_FP_LOST || cfa > limit ||
+	    cfa - sizeof(pc) < registers->sp || cfa % sizeof(pc))
+		return false;
+	if (has_saved && (saved < registers->sp - LA_ARCH_RED_ZONE ||
+			  saved + sizeof(pc) > limit || saved % sizeof(pc)))
+		return false;
+	pc = *(const uintptr_t *)(cfa + LA_ARCH_RETURN_ADDRESS_OFFSET);
+	if (!pc)
+		return false;
+	if (has_saved)
+		registers->fp = *(const uintptr_t *)saved;
+	registers->pc = pc - 1;
+	registers->sp = cfa;
+	return true;
+}
+
+/*
  * One step outwards. `limit` is the highest address of the stack in use, or 0
  * where unknown: then it is made sure that what is to be read can be. Memory is
  * read between sp (less the red zone) and limit, and outside only after a look
