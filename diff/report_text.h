@@ -21,6 +21,32 @@ void text_head(const struct text_part *part);
 /* The rows, kind by kind. */
 void text_rows(const struct text_part *part);
 
+struct text_tally {
+	size_t rows;
+	struct figure sum;
+};
+
+/* What the rows of one kind add up to. */
+struct text_sums {
+	struct text_tally grown, shrunk; /* those that did for certain */
+	size_t noise_rows;               /* those that may not have changed */
+	size_t noise_grown_rows; /* of them, those that seem to have grown */
+};
+
+/* `sample` is what counts for this kind. */
+void text_sums_count(struct text_sums *sums, const struct text_part *part,
+		     enum kind kind, enum la_sample_type sample);
+
+/* "heap: 3 callsites grew by 1.2 MiB, 1 callsite shrank by 4.0 KiB" */
+void text_headline(const struct text_sums *sums, const struct text_part *part,
+		   enum kind kind, enum la_sample_type sample);
+
+/* "callsite" or "callsites", or whatever --by makes of rows */
+const char *text_noun(const struct text_part *part, size_t count);
+
+/* May a row have changed by nothing, whatever it is ranked by? */
+bool text_growth_is_noise(const struct row *row, enum la_sample_type sample);
+
 /*
  * What a row stands for, on one line of at most `room` columns (0 = any
  * number); caller frees.

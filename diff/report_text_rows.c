@@ -1,7 +1,7 @@
 /*
  * The tables of the text report. Cells are made first, measured, then printed.
+ * The line above each table is report_text_sums.c's.
  */
-#include "diff/estimate.h"
 #include "diff/report_text.h"
 #include "diff/text.h"
 
@@ -26,11 +26,6 @@ enum column {
 	COLUMNS
 };
 
-struct tally {
-	size_t rows;
-	struct figure sum;
-};
-
 struct table {
 	const struct text_part *part;
 	enum kind kind;
@@ -40,17 +35,8 @@ struct table {
 	char (*cells)[COLUMNS][TEXT_NUMBER_SIZE];
 	const char *titles[COLUMNS];
 	size_t widths[COLUMNS]; /* 0 = column is not shown */
-	/* Of all rows of the kind, */
-	struct tally grown, shrunk;
-	size_t noise_rows; /* but for those within their margins, */
-	size_t noise_grown_rows; /* of which these seem to have grown */
+	struct text_sums sums;
 };
-
-static bool is_noise(const struct table *table, const struct row *row)
-{
-	return estimate_is_noise(growth_of(&row->values, table->sample),
-				 row->values.variance.growth[table->sample]);
-}
 
 /* ---- cells ---- */
 
@@ -60,6 +46,7 @@ static void fill_cells(const struct table *table, const struct row *row,
 	const struct growth *growth = table->part->growth;
 	const struct values *values = &row->values;
 	int64_t change = growth_of(values, table->sample);
+	int64_t whole = table->sums.grown.sum.amount;
 	bool pair = growth->before;
 	bool bytes = text_is_bytes(table->sample);
 	enum la_sample_type live = bytes ? LA_INUSE_SPACE : LA_INUSE_OBJECTS;
@@ -68,10 +55,10 @@ static void fill_cells(const struct table *table, const struct row *row,
 	text_amount(cells[COLUMN_GROWTH], change, table->sample, pair);
 	text_margin(cells[COLUMN_GROWTH_MARGIN],
 		    values->variance.growth[table->sample], table->sample);
-	if (change > 0 && table->grown.sum.amount > 0 && !is_noise(table, row))
+	if (change > 0 && whole > 0 &&
+	    !text_growth_is_noise(row, table->sample))
 		snprintf(cells[COLUMN_SHARE], TEXT_NUMBER_SIZE, "%.1f%%",
-			 100 * (double)change /
-				 (double)table->grown.sum.amount);
+			 100 * (double)change / (double)whole);
 	if (pair || live != table->sample) {
 		text_amount(cells[COLUMN_LIVE], values->after[live], live,
 			    false);
@@ -171,113 +158,6 @@ static void drop_margins(struct table *table)
 
 /* ---- tables ---- */
 
-static const char *noun(const struct table *table, size_t count)
-{
-	static const char *const nouns[][2] = {
-		[BY_CALLSITE] = {"callsite", "callsites"},
-		[BY_STACK] = {"stack", "stacks"},
-		[BY_FUNCTION] = {"function", "functions"},
-		[BY_LINE] = {"line", "lines"},
-		[BY_FILE] = {"file", "files"},
-		[BY_MODULE] = {"module", "modules"},
-	};
-
-	return nouns[table->part->report->options->growth.by][count != 1];
-}
-
-/* With --cum rows overlap: what they are shares of is the sum of stacks. */
-static int64_t grown_stacks(const struct table *table)
-{
-	const struct growth *growth = table->part->growth;
-	const struct stacks *stacks = table->part->report->resolver->stacks;
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < growth->change_count; i++) {
-		const struct change *change = &growth->changes[i];
-		int64_t grown = growth_of(&change->values, table->sample);
-
-		if (grown > 0 &&
-		    stacks->stacks[change->stack].kind == table->kind)
-			sum += grown;
-	}
-	return sum;
-}
-
-static void add_to_tally(struct tally *tally, const struct row *row,
-			 enum la_sample_type sample)
-{
-	tally->rows++;
-	tally->sum.amount += growth_of(&row->values, sample);
-	tally->sum.variance += row->values.variance.growth[sample];
-}
-
-static void count_rows(struct table *table)
-{
-	const struct growth *growth = table->part->growth;
-
-	for (size_t i = 0; i < growth->row_count; i++) {
-		const struct row *row = &growth->rows[i];
-		int64_t change = growth_of(&row->values, table->sample);
-
-		if (row->kind != table->kind || !change)
-			continue;
-		if (is_noise(table, row)) {
-			table->noise_rows++;
-			table->noise_grown_rows += change > 0;
-		} else {
-			add_to_tally(change > 0 ? &table->grown :
-						  &table->shrunk,
-				     row, table->sample);
-		}
-	}
-	if (table->part->report->options->growth.cumulative)
-		table->grown.sum.amount = grown_stacks(table);
-}
-
-/* With --cum rows overlap, and their sum means nothing. */
-static void put_sum(const struct table *table, const char *before,
-		    const struct figure *sum)
-{
-	char amount[TEXT_NUMBER_SIZE], margin[TEXT_NUMBER_SIZE];
-
-	if (table->part->report->options->growth.cumulative)
-		return;
-	text_amount(amount, sum->amount < 0 ? -sum->amount : sum->amount,
-		    table->sample, false);
-	text_margin(margin, sum->variance, table->sample);
-	fprintf(table->part->out, "%s%s%s%s", before, amount,
-		*margin ? " " : "", margin);
-}
-
-static void put_headline(const struct table *table)
-{
-	const struct text_part *part = table->part;
-	const struct tally *grown = &table->grown, *shrunk = &table->shrunk;
-	bool pair = part->growth->before;
-
-	putc('\n', part->out);
-	text_style(part, STYLE_BOLD);
-	fprintf(part->out, "%s: ", kind_name(table->kind));
-	text_style(part, STYLE_PLAIN);
-	if (grown->rows) {
-		fprintf(part->out, "%zu %s %s", grown->rows,
-			noun(table, grown->rows), pair ? "grew" : "live");
-		put_sum(table, pair ? " by " : ", ", &grown->sum);
-	} else {
-		fputs(pair ? "nothing grew" : "nothing is live", part->out);
-		fputs(table->noise_rows ? " for certain" : "", part->out);
-	}
-	if (shrunk->rows) {
-		fprintf(part->out, ", %zu %s shrank", shrunk->rows,
-			noun(table, shrunk->rows));
-		put_sum(table, " by ", &shrunk->sum);
-	}
-	if (table->noise_rows)
-		fprintf(part->out, ", %zu %s within noise", table->noise_rows,
-			noun(table, table->noise_rows));
-	putc('\n', part->out);
-}
-
 /* To the right, but for a margin, which follows its figure closely. */
 static void put_cell(const struct table *table, int column, const char *text)
 {
@@ -297,7 +177,7 @@ static void put_titles(const struct table *table)
 		if (table->widths[column])
 			put_cell(table, column, table->titles[column]);
 	}
-	fprintf(out, "  %s", noun(table, 1));
+	fprintf(out, "  %s", text_noun(table->part, 1));
 	text_style(table->part, STYLE_PLAIN);
 	putc('\n', out);
 }
@@ -352,7 +232,7 @@ static void put_noise_line(const struct table *table)
 
 static void put_table(struct table *table)
 {
-	size_t all = table->grown.rows + table->noise_grown_rows;
+	size_t all = table->sums.grown.rows + table->sums.noise_grown_rows;
 
 	table->cells = memory_alloc(table->count, sizeof(*table->cells));
 	for (size_t i = 0; i < table->count; i++)
@@ -385,10 +265,10 @@ static void put_kind(const struct text_part *part, enum kind kind,
 		.count = count,
 	};
 
-	count_rows(&table);
-	if (!count && !table.shrunk.rows && kind != KIND_HEAP)
+	text_sums_count(&table.sums, part, kind, table.sample);
+	if (!count && !table.sums.shrunk.rows && kind != KIND_HEAP)
 		return;
-	put_headline(&table);
+	text_headline(&table.sums, part, kind, table.sample);
 	if (count)
 		put_table(&table);
 }
