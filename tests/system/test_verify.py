@@ -34,10 +34,11 @@ class Stacks(HostTest):
 
     def test_one_return_address_and_two_callers(self):
         snapshot = self.watch('twins', 3000, at_least=6000)
-        inner = ('keep', 'twin_leaf', 'twin_middle')
         self.assertKept(snapshot, {
-            (*inner, 'twin_left', *MAIN): (3000, 30000),
-            (*inner, 'twin_right', *MAIN): (3000, 60000)})
+            ('keep', leaf, 'twin_middle', twin, 'twin_root', *MAIN):
+            (1500, 1500 * size)
+            for leaf in ('twin_plain', 'twin_saving')
+            for twin, size in (('twin_left', 10), ('twin_right', 20))})
 
     def test_frames_of_any_size(self):
         """alloca, and arrays of variable length."""
