@@ -1,27 +1,43 @@
 /*
  * See heap.h. Open addressing with linear probing and backward-shift deletion
- * (Knuth, TAOCP vol. 3, 6.4, algorithm R), so that there are no tombstones.
+ * (Knuth, TAOCP vol. 3, 6.4, algorithm R), so that there are no tombstones. A
+ * hash is scaled to the number of slots (Lemire, "Fast Random Integer Generation
+ * in an Interval", 2019), which so can be any: parts grow by a fifth and not by
+ * half, and are never less than two thirds full.
  */
 
 #include "agent/heap.h"
 
+#include "agent/filter.h"
 #include "agent/index.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
+#include "agent/sampler.h"
+#include "agent/system.h"
 
-enum { FIRST_SLOTS = 32, ADDRESS_BITS = 48 };
+#include <stddef.h>
+#include <string.h>
+
+enum {
+	FIRST_SLOTS = 32,
+	PAGE_SLOTS = 256, /* that fill a page */
+	ADDRESS_BITS = 48,
+	FIRST_INTERVAL = 64 /* bytes */
+};
 
 /* Address in the low 48 bits, upper 16 bits of the size above; 0 = free. */
 struct slot {
 	uint64_t address_and_size;
 	uint32_t size;
-	uint32_t site;
+	uint32_t site; /* 0: to be given up, in thin() only */
 };
 
 static struct shard {
 	struct slot *slots;
-	uint32_t mask;
+	uint32_t capacity;
 	uint32_t used;
+	uint64_t interval;
+	uint64_t random;
 } __attribute__((aligned(64))) shards[LA_HEAP_SHARDS];
 
 /* Blocks of one 64 KiB region are neighbours, and of one thread as a rule. */
@@ -30,10 +46,23 @@ static unsigned shard_of(uintptr_t address)
 	return la_hash(address >> 16) % LA_HEAP_SHARDS;
 }
 
-static uint32_t home_of(uintptr_t address)
+static uint32_t home_of(const struct shard *shard, uintptr_t address)
 {
 	/* Blocks are at least 8 apart; spread what is in one region. */
-	return (uint32_t)((address >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	uint64_t hash = (address >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+
+	return (uint32_t)(hash * shard->capacity >> 32);
+}
+
+static uint32_t after(const struct shard *shard, uint32_t at)
+{
+	return at + 1 == shard->capacity ? 0 : at + 1;
+}
+
+/* How far `at` is from `from`, in the direction of probing. */
+static uint32_t distance(const struct shard *shard, uint32_t from, uint32_t at)
+{
+	return at >= from ? at - from : at + shard->capacity - from;
 }
 
 static uintptr_t address_of(const struct slot *slot)
@@ -53,36 +82,133 @@ static struct la_block block_of(const struct slot *slot)
 /* The slot that holds the address, or the free one where it belongs. */
 static struct slot *find(const struct shard *shard, uintptr_t address)
 {
-	uint32_t at = home_of(address);
+	uint32_t at = home_of(shard, address);
 
-	for (;; at++) {
-		struct slot *slot = &shard->slots[at & shard->mask];
+	for (;; at = after(shard, at)) {
+		struct slot *slot = &shard->slots[at];
 
 		if (!slot->address_and_size || address_of(slot) == address)
 			return slot;
 	}
 }
 
+/* Closes the gap at `hole`: no search may end there that went on before. */
+static void close_gap(struct shard *shard, uint32_t hole)
+{
+	uint32_t at = after(shard, hole);
+
+	for (; shard->slots[at].address_and_size; at = after(shard, at)) {
+		uint32_t home = home_of(shard, address_of(&shard->slots[at]));
+
+		/* Is the hole on this entry's way from its home to here? */
+		if (distance(shard, home, at) >= distance(shard, hole, at)) {
+			shard->slots[hole] = shard->slots[at];
+			hole = at;
+		}
+	}
+	shard->slots[hole].address_and_size = 0;
+}
+
+static void take_out(struct shard *shard, struct slot *slot)
+{
+	la_filter_remove((unsigned)(shard - shards), address_of(slot));
+	shard->used--;
+	close_gap(shard, (uint32_t)(slot - shard->slots));
+}
+
+static uint32_t next_capacity(uint32_t capacity)
+{
+	if (!capacity)
+		return FIRST_SLOTS;
+	if (capacity < PAGE_SLOTS)
+		return PAGE_SLOTS;
+	return capacity + (capacity / 5 / PAGE_SLOTS + 1) * PAGE_SLOTS;
+}
+
 static bool grow(struct shard *shard)
 {
-	struct slot *old = shard->slots;
-	uint32_t old_slots = old ? shard->mask + 1 : 0;
-	uint32_t slots = old ? 2 * old_slots : FIRST_SLOTS;
+	struct shard old = *shard;
+	uint32_t capacity = next_capacity(old.capacity);
 	/* The first ones share pages: most shards of a small program stay so. */
 	struct slot *larger =
-		old ? la_memory_map(slots * sizeof(*larger)) :
-		      la_memory_keep(slots * sizeof(*larger));
+		old.slots ? la_memory_map(capacity * sizeof(*larger)) :
+			    la_memory_keep(capacity * sizeof(*larger));
 
 	if (!larger)
 		return false;
 	shard->slots = larger;
-	shard->mask = slots - 1;
-	for (uint32_t i = 0; i < old_slots; i++)
-		if (old[i].address_and_size)
-			*find(shard, address_of(&old[i])) = old[i];
-	if (old_slots > FIRST_SLOTS)
-		la_memory_unmap(old, old_slots * sizeof(*old));
+	shard->capacity = capacity;
+	for (uint32_t i = 0; i < old.capacity; i++)
+		if (old.slots[i].address_and_size)
+			*find(shard, address_of(&old.slots[i])) = old.slots[i];
+	if (old.capacity > FIRST_SLOTS)
+		la_memory_unmap(old.slots, old.capacity * sizeof(*old.slots));
 	return true;
+}
+
+/* Samples the blocks of a part once more, with twice the interval. */
+static void thin(struct shard *shard)
+{
+	uint64_t from = shard->interval;
+	uint64_t to = from ? 2 * from : FIRST_INTERVAL;
+
+	for (uint32_t i = 0; i < shard->capacity; i++) {
+		struct slot *slot = &shard->slots[i];
+
+		if (slot->address_and_size &&
+		    !la_sampler_keep(&shard->random, block_of(slot).bytes, from,
+				     to))
+			slot->site = 0;
+	}
+	/* Taking one out may bring another to its place. */
+	for (uint32_t i = 0; i < shard->capacity;) {
+		struct slot *slot = &shard->slots[i];
+
+		if (slot->address_and_size && !slot->site)
+			take_out(shard, slot);
+		else
+			i++;
+	}
+	shard->interval = to;
+}
+
+static bool is_full(const struct shard *shard)
+{
+	return shard->used >= shard->capacity - shard->capacity / 5;
+}
+
+/* Room for one more, by whatever it takes. */
+static bool make_room(struct shard *shard)
+{
+	if (grow(shard))
+		return true;
+	if (!shard->capacity)
+		return false;
+	while (shard->used > shard->capacity / 2 &&
+	       shard->interval < LA_SAMPLER_MOST)
+		thin(shard);
+	return shard->used < shard->capacity - 1;
+}
+
+/* Whether the part's own, coarser sampling takes a block. */
+static bool takes(struct shard *shard, struct la_block block)
+{
+	return la_likely(shard->interval <= la_sampler_interval) ||
+	       la_sampler_keep(&shard->random, block.bytes, la_sampler_interval,
+			       shard->interval);
+}
+
+static void put(struct shard *shard, uintptr_t address, struct la_block block)
+{
+	struct slot *slot = find(shard, address);
+
+	if (!slot->address_and_size) {
+		shard->used++;
+		la_filter_add((unsigned)(shard - shards), address);
+	}
+	slot->address_and_size = address | block.bytes >> 32 << ADDRESS_BITS;
+	slot->size = (uint32_t)block.bytes;
+	slot->site = block.site;
 }
 
 bool la_heap_insert(uintptr_t address, struct la_block block)
@@ -92,40 +218,15 @@ bool la_heap_insert(uintptr_t address, struct la_block block)
 	bool room = true;
 
 	la_lock(LA_LOCK_HEAP + number);
-	if (!shard->slots || shard->used >= shard->mask - shard->mask / 4)
-		room = grow(shard) || (shard->slots && shard->used < shard->mask);
-	if (room) {
-		struct slot *slot = find(shard, address);
-
-		shard->used += !slot->address_and_size;
-		slot->address_and_size =
-			address | block.bytes >> 32 << ADDRESS_BITS;
-		slot->size = (uint32_t)block.bytes;
-		slot->site = block.site;
-	}
+	/* Nothing is left that was sampled more coarsely. */
+	if (la_unlikely(!shard->used))
+		shard->interval = la_sampler_interval;
+	if (la_unlikely(is_full(shard)))
+		room = make_room(shard);
+	if (room && takes(shard, block))
+		put(shard, address, block);
 	la_unlock(LA_LOCK_HEAP + number);
 	return room;
-}
-
-/* Closes the gap at `hole`: no search may end there that went on before. */
-static void close_gap(struct shard *shard, uint32_t hole)
-{
-	uint32_t mask = shard->mask;
-
-	for (uint32_t at = (hole + 1) & mask;; at = (at + 1) & mask) {
-		struct slot *slot = &shard->slots[at];
-
-		if (!slot->address_and_size)
-			break;
-		uint32_t home = home_of(address_of(slot)) & mask;
-
-		/* Is the hole on this entry's way from its home to here? */
-		if (((at - home) & mask) >= ((at - hole) & mask)) {
-			shard->slots[hole] = *slot;
-			hole = at;
-		}
-	}
-	shard->slots[hole].address_and_size = 0;
 }
 
 bool la_heap_remove(uintptr_t address, struct la_block *block)
@@ -135,14 +236,13 @@ bool la_heap_remove(uintptr_t address, struct la_block *block)
 	bool found = false;
 
 	la_lock(LA_LOCK_HEAP + number);
-	if (shard->slots) {
+	if (shard->capacity) {
 		struct slot *slot = find(shard, address);
 
 		found = slot->address_and_size != 0;
 		if (found) {
 			*block = block_of(slot);
-			shard->used--;
-			close_gap(shard, (uint32_t)(slot - shard->slots));
+			take_out(shard, slot);
 		}
 	}
 	la_unlock(LA_LOCK_HEAP + number);
@@ -154,18 +254,76 @@ bool la_heap_busy(uintptr_t address)
 	return la_lock_held(LA_LOCK_HEAP + shard_of(address));
 }
 
-void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
-				struct la_block block),
-		  void *argument)
-{
-	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++) {
-		const struct shard *shard = &shards[number];
+struct visitor {
+	void (*visit)(void *argument, uintptr_t address, struct la_block block,
+		      uint64_t interval);
+	void *argument;
+};
 
+static void visit_all(const struct shard *shard, struct visitor visitor)
+{
+	for (uint32_t i = 0; i < shard->capacity; i++)
+		if (shard->slots[i].address_and_size)
+			visitor.visit(visitor.argument,
+				      address_of(&shard->slots[i]),
+				      block_of(&shard->slots[i]),
+				      shard->interval);
+}
+
+static size_t shard_bytes(const struct shard *shard)
+{
+	return shard->capacity * sizeof(struct slot);
+}
+
+/* From a copy, if there is room for one in `buffer`. */
+static void walk_shard(unsigned number, struct slot *buffer, size_t size,
+		       struct visitor visitor)
+{
+	struct shard copy;
+
+	la_lock(LA_LOCK_HEAP + number);
+	copy = shards[number];
+	if (shard_bytes(&copy) > size) {
+		visit_all(&copy, visitor);
+		copy.capacity = 0;
+	} else if (copy.capacity) {
+		memcpy(buffer, copy.slots, shard_bytes(&copy));
+	}
+	la_unlock(LA_LOCK_HEAP + number);
+	copy.slots = buffer;
+	visit_all(&copy, visitor);
+}
+
+/* Enough for any of the parts, which may grow meanwhile. */
+static size_t buffer_bytes(void)
+{
+	size_t most = 0;
+
+	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++) {
 		la_lock(LA_LOCK_HEAP + number);
-		for (uint32_t i = 0; shard->slots && i <= shard->mask; i++)
-			if (shard->slots[i].address_and_size)
-				visit(argument, address_of(&shard->slots[i]),
-				      block_of(&shard->slots[i]));
+		if (shard_bytes(&shards[number]) > most)
+			most = shard_bytes(&shards[number]);
 		la_unlock(LA_LOCK_HEAP + number);
 	}
+	return 2 * most;
+}
+
+void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
+				struct la_block block, uint64_t interval),
+		  void *argument)
+{
+	struct visitor visitor = { visit, argument };
+	size_t size = buffer_bytes();
+	struct slot *buffer = size ? la_memory_map(size) : NULL;
+
+	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++)
+		walk_shard(number, buffer, buffer ? size : 0, visitor);
+	la_memory_unmap(buffer, size);
+}
+
+void la_heap_walk_shard(unsigned shard, void (*visit)(uintptr_t address))
+{
+	for (uint32_t i = 0; i < shards[shard].capacity; i++)
+		if (shards[shard].slots[i].address_and_size)
+			visit(address_of(&shards[shard].slots[i]));
 }

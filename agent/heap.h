@@ -2,6 +2,10 @@
  * The live heap blocks that are not in the shadow: address -> size and site, 16
  * bytes a slot, in LA_HEAP_SHARDS parts with a lock each, chosen by address so
  * that threads that allocate from different regions do not meet. Any thread.
+ *
+ * A part that may not grow any more keeps a sample of its blocks: see sampler.h
+ * for what that means. Its interval begins with the agent's own, and doubles
+ * each time that there is no room.
  */
 #ifndef LA_HEAP_H
 #define LA_HEAP_H
@@ -18,8 +22,9 @@ struct la_block {
 };
 
 /*
- * Records a block; one that is already there is replaced (its end was missed).
- * False when memory ran out.
+ * Records a block, which la_sampler_takes has let through, unless its part
+ * samples more coarsely; one that is already there is replaced (its end was
+ * missed). False when there is no memory at all.
  */
 bool la_heap_insert(uintptr_t address, struct la_block block);
 
@@ -31,10 +36,14 @@ bool la_heap_busy(uintptr_t address);
 
 /*
  * Calls visit for every block, one part after the other: a part is a consistent
- * picture. No allocation, no tracking inside visit.
+ * picture, and locked for as long as copying it takes. `interval` is what its
+ * blocks are sampled with, 0 when all are there. One thread at a time.
  */
 void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
-				struct la_block block),
+				struct la_block block, uint64_t interval),
 		  void *argument);
+
+/* Calls visit for every block of a part whose lock the caller holds. */
+void la_heap_walk_shard(unsigned shard, void (*visit)(uintptr_t address));
 
 #endif

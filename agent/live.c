@@ -12,7 +12,7 @@ bool la_live_insert_other(uintptr_t address, struct la_block block)
 }
 
 struct walk {
-	void (*visit)(void *argument, struct la_block block);
+	void (*visit)(void *argument, struct la_block block, uint64_t interval);
 	void *argument;
 };
 
@@ -20,7 +20,7 @@ static void visit_small(void *argument, la_shadow_entry entry)
 {
 	const struct walk *walk = argument;
 
-	walk->visit(walk->argument, la_live_block_of(entry));
+	walk->visit(walk->argument, la_live_block_of(entry), 0);
 }
 
 /* Where a small block is, the end of what was there before it was missed. */
@@ -35,15 +35,16 @@ static bool still_there(uintptr_t address)
 }
 
 static void visit_other(void *argument, uintptr_t address,
-			struct la_block block)
+			struct la_block block, uint64_t interval)
 {
 	const struct walk *walk = argument;
 
 	if (still_there(address))
-		walk->visit(walk->argument, block);
+		walk->visit(walk->argument, block, interval);
 }
 
-void la_live_walk(void (*visit)(void *argument, struct la_block block),
+void la_live_walk(void (*visit)(void *argument, struct la_block block,
+				uint64_t interval),
 		  void *argument)
 {
 	struct walk walk = { visit, argument };

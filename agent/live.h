@@ -1,6 +1,7 @@
 /*
- * The live heap blocks: address -> size and site, exact. Small ones are in the
- * shadow, the others in the table; this is what decides. Any thread; a signal
+ * The live heap blocks: address -> size and site. Small ones are in the shadow,
+ * unless blocks are sampled: few would fill it badly. The others are in the
+ * table. This is what decides. Any thread; a signal
  * handler may remove what la_live_busy does not keep from it, and insert
  * nothing.
  */
@@ -8,6 +9,7 @@
 #define LA_LIVE_H
 
 #include "agent/heap.h"
+#include "agent/sampler.h"
 #include "agent/shadow.h"
 
 /* For what la_live_insert's fast path does not take. */
@@ -19,7 +21,9 @@ bool la_live_insert_other(uintptr_t address, struct la_block block);
  */
 static inline bool la_live_insert(uintptr_t address, struct la_block block)
 {
-	return la_likely(la_shadow_insert(address, block.bytes, block.site)) ||
+	return (la_likely(!la_sampler_interval) &&
+		la_likely(la_shadow_insert(address, block.bytes,
+					   block.site))) ||
 	       la_live_insert_other(address, block);
 }
 
@@ -46,8 +50,12 @@ static inline bool la_live_busy(uintptr_t address)
 	return la_heap_busy(address);
 }
 
-/* Calls visit for every block. No allocation, no tracking inside visit. */
-void la_live_walk(void (*visit)(void *argument, struct la_block block),
+/*
+ * Calls visit for every block; interval as in la_heap_walk. One thread at a
+ * time; no allocation, no tracking inside visit.
+ */
+void la_live_walk(void (*visit)(void *argument, struct la_block block,
+				uint64_t interval),
 		  void *argument);
 
 #endif

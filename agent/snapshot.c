@@ -55,10 +55,10 @@ static void add_sampled(struct la_snapshot *snapshot, struct la_block block,
 				block.bytes, interval);
 }
 
-static void add_block(void *argument, struct la_block block)
+static void add_block(void *argument, struct la_block block, uint64_t interval)
 {
-	if (la_sampler_interval)
-		add_sampled(argument, block, la_sampler_interval);
+	if (interval)
+		add_sampled(argument, block, interval);
 	else
 		add_live(argument, block.site, 1, block.bytes);
 }

@@ -3,6 +3,7 @@
 #include "agent/tracker.h"
 
 #include "agent/arch.h"
+#include "agent/estimates.h"
 #include "agent/events.h"
 #include "agent/lock.h"
 #include "agent/sites.h"
@@ -67,10 +68,12 @@ static void choose_care(void)
 {
 	enum la_care care = LA_CARE_NONE;
 
-	if (la_mode_now() != LA_MODE_ON || growth.limit || la_verify_wanted)
+	if (la_mode_now() != LA_MODE_ON)
 		care = LA_CARE_FULL;
 	else if (la_sampler_interval)
 		care = LA_CARE_SAMPLED;
+	else if (growth.limit || la_verify_wanted)
+		care = LA_CARE_FULL;
 	__atomic_store_n(&la_tracker_care, care, __ATOMIC_RELEASE);
 }
 
@@ -177,6 +180,23 @@ static inline uint64_t recordable(uint64_t bytes)
 	return bytes <= LA_HEAP_MOST_BYTES ? bytes : LA_HEAP_MOST_BYTES;
 }
 
+/* Counts what was allocated. */
+static inline void count(struct la_state *state, uint32_t site, uint64_t bytes)
+{
+	if (la_unlikely(la_sampler_interval))
+		la_estimates_add(site, bytes, la_sampler_interval);
+	else
+		la_state_count(state, site, bytes);
+}
+
+/* What a recorded block of so many bytes stands for. */
+static inline int64_t scaled(uint64_t bytes)
+{
+	return (int64_t)(la_unlikely(la_sampler_interval) ?
+				 la_sampler_scale(bytes, la_sampler_interval) :
+				 bytes);
+}
+
 static inline void record_block(struct la_state *state, uintptr_t address,
 				uint64_t bytes, uint32_t site)
 {
@@ -186,15 +206,15 @@ static inline void record_block(struct la_state *state, uintptr_t address,
 		la_drop();
 		return;
 	}
-	la_state_count(state, block.site, block.bytes);
-	note_growth(state, (int64_t)block.bytes);
+	count(state, block.site, block.bytes);
+	note_growth(state, scaled(block.bytes));
 }
 
 /* Of a block that came and went. */
 static void count_block(struct la_state *state, uint64_t bytes, uint32_t site)
 {
 	if (site)
-		la_state_count(state, site, recordable(bytes));
+		count(state, site, recordable(bytes));
 	else
 		la_drop();
 }
@@ -233,7 +253,7 @@ static void apply(struct la_state *state, const struct la_event *event)
 		break;
 	case LA_EVENT_BLOCK_GONE:
 		if (la_live_remove(event->address, &was))
-			note_growth(state, -(int64_t)was.bytes);
+			note_growth(state, -scaled(was.bytes));
 		break;
 	case LA_EVENT_MAP:
 		record_map(state, event->address, event->bytes,
@@ -260,18 +280,42 @@ void la_track_block_anew(struct la_state *state, const void *block,
 	record_block(state, (uintptr_t)block, bytes, heap_site(state, frame));
 }
 
+/* A block that is recorded; the thread is inside the tracker. */
+static void track_inside(struct la_state *state, const void *block,
+			 size_t bytes, const void *frame)
+{
+	la_track_block_anew(state, block, bytes, frame);
+	state->last_block = block;
+}
+
+void la_track_block_taken(struct la_state *state, const void *block,
+			  size_t bytes, const void *frame)
+{
+	la_state_enter_tracker(state);
+	track_inside(state, block, bytes, frame);
+	end(state);
+}
+
+static bool taken(struct la_state *state, size_t bytes)
+{
+	return !la_sampler_interval ||
+	       la_sampler_takes(&state->sampler, bytes);
+}
+
 void la_track_block_carefully(struct la_state *state, const void *block,
 			      size_t bytes, const void *frame)
 {
-	if (la_unlikely(!recording()))
+	if (!recording())
 		return;
-	if (la_unlikely(la_state_inside_tracker(state))) {
-		postpone(state, LA_EVENT_BLOCK, (uintptr_t)block, bytes, frame);
+	if (la_state_inside_tracker(state)) {
+		if (taken(state, bytes))
+			postpone(state, LA_EVENT_BLOCK, (uintptr_t)block, bytes,
+				 frame);
 		return;
 	}
 	la_state_enter_tracker(state);
-	record_block(state, (uintptr_t)block, bytes, heap_site(state, frame));
-	state->last_block = block;
+	if (taken(state, bytes))
+		track_inside(state, block, bytes, frame);
 	end(state);
 }
 
@@ -279,7 +323,8 @@ void la_track_size(struct la_state *state, const void *block, size_t bytes)
 {
 	struct la_block record;
 
-	if (la_state_inside_tracker(state))
+	/* The size that decided whether it is sampled is the one to keep. */
+	if (la_state_inside_tracker(state) || la_sampler_interval)
 		return;
 	la_state_enter_tracker(state);
 	if (la_live_remove((uintptr_t)block, &record)) {
@@ -308,7 +353,7 @@ untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 	}
 	found = la_live_remove(address, was);
 	if (found)
-		note_growth(state, -(int64_t)was->bytes);
+		note_growth(state, -scaled(was->bytes));
 	return found;
 }
 
@@ -324,7 +369,7 @@ bool la_untrack_block_carefully(struct la_state *state, const void *block,
 	la_state_enter_tracker(state);
 	found = la_live_remove(address, was);
 	if (la_likely(found))
-		note_growth(state, -(int64_t)was->bytes);
+		note_growth(state, -scaled(was->bytes));
 	end(state);
 	return found;
 }
@@ -338,7 +383,7 @@ void la_retrack_block(struct la_state *state, const void *block,
 		la_state_enter_tracker(state);
 	if (!la_live_insert((uintptr_t)block, *was))
 		la_drop();
-	note_growth(state, (int64_t)was->bytes);
+	note_growth(state, scaled(was->bytes));
 	if (!inside)
 		end(state);
 }

@@ -42,6 +42,8 @@ void la_tracker_set_mode(enum la_mode mode);
 /* The rest of the functions below that they are named after. */
 void la_track_block_carefully(struct la_state *state, const void *block,
 			      size_t bytes, const void *frame);
+void la_track_block_taken(struct la_state *state, const void *block,
+			  size_t bytes, const void *frame);
 void la_track_block_anew(struct la_state *state, const void *block,
 			 size_t bytes, const void *frame);
 bool la_untrack_block_carefully(struct la_state *state, const void *block,
@@ -66,9 +68,11 @@ static inline void la_track_block(struct la_state *state, const void *block,
 	enum la_care care = la_tracker_care_now(state);
 	uint32_t site;
 
-	if (care == LA_CARE_SAMPLED &&
-	    la_likely(!la_sampler_takes(&state->sampler, bytes)))
+	if (care == LA_CARE_SAMPLED) {
+		if (la_unlikely(la_sampler_takes(&state->sampler, bytes)))
+			la_track_block_taken(state, block, bytes, frame);
 		return;
+	}
 	if (la_unlikely(care != LA_CARE_NONE)) {
 		la_track_block_carefully(state, block, bytes, frame);
 		return;
