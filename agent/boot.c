@@ -12,9 +12,11 @@
 
 #include "agent/boot.h"
 
+#include "agent/cgroup.h"
 #include "agent/dump.h"
 #include "agent/frames.h"
 #include "agent/lock.h"
+#include "agent/memory.h"
 #include "agent/modules.h"
 #include "agent/notice.h"
 #include "agent/options.h"
@@ -22,6 +24,7 @@
 #include "agent/real.h"
 #include "agent/sampler.h"
 #include "agent/signals.h"
+#include "agent/sites.h"
 #include "agent/stack.h"
 #include "agent/state.h"
 #include "agent/store.h"
@@ -30,6 +33,7 @@
 #include "agent/trigger.h"
 #include "agent/unwind.h"
 #include "agent/verify.h"
+#include "agent/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -141,14 +145,29 @@ static bool wanted(void)
 	       (options.children || !la_process_has_tracked_parent());
 }
 
+static uint64_t memory_limit(void)
+{
+	const struct la_amount *amount = &options.memory;
+	uint64_t bytes = amount->bytes;
+
+	if (amount->percent)
+		bytes = la_cgroup_memory() / 100 * amount->percent;
+	return bytes && bytes < LA_LEAST_MEMORY ? LA_LEAST_MEMORY : bytes;
+}
+
 /* What tracking needs, in order. */
 static int begin_tracking(void)
 {
 	int error = la_unwind_boot();
 
+	la_memory_boot(memory_limit());
 	la_sampler_boot(options.sample, options.seed);
 	if (!error)
 		error = la_frames_boot();
+	if (!error)
+		error = la_sites_boot();
+	if (!error && !la_memory_reserve(LA_WRITER_BYTES))
+		error = -ENOMEM;
 	if (!error)
 		error = la_state_boot();
 	if (!error && options.verify)

@@ -106,6 +106,7 @@ static void collect_notes(const struct la_snapshot *snapshot,
 	note(LA_COMMENT_TRACKING, "%s",
 	     la_mode_now() == LA_MODE_ON ? "on" : "off");
 	note(LA_COMMENT_AGENT_BYTES, "%zu", la_memory_bytes());
+	note(LA_COMMENT_AGENT_LIMIT, "%" PRIu64, la_memory_limit());
 	note(LA_COMMENT_DROPS, "%" PRIu64, la_drops());
 	note_sampling(snapshot);
 	if (options->verify)

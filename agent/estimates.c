@@ -10,7 +10,8 @@
 enum { COPIED_AT_ONCE = 512 };
 
 /* By site, from 1 on. Appended to and changed under LA_LOCK_ESTIMATES. */
-static struct la_array estimates = LA_ARRAY_OF(struct la_estimate);
+static struct la_array estimates =
+	LA_ARRAY_OF(struct la_estimate, LA_MEMORY_STACKS);
 
 void la_estimate_add(struct la_estimate *estimate, uint64_t bytes,
 		     uint64_t interval)

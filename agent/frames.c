@@ -10,7 +10,8 @@
 
 #include <errno.h>
 
-static struct la_array frames = LA_ARRAY_OF(struct la_frame);
+static struct la_array frames =
+	LA_ARRAY_OF(struct la_frame, LA_MEMORY_STACKS);
 static struct la_index by_address;
 
 static struct la_frame *frame_at(uint32_t id)
@@ -66,13 +67,15 @@ static uint32_t revive(uintptr_t address, uint32_t module, uint32_t generation)
 /* Under LA_LOCK_FRAMES. */
 static uint32_t add(const struct la_frame *from)
 {
+	static uint32_t reserved_for;
 	struct la_frame *frame = la_array_reserve(&frames);
-
-	if (!frame)
-		return 0;
-	*frame = *from;
 	uint32_t id = frames.count + 1;
 
+	if (!frame || (id > reserved_for &&
+		       !la_memory_reserve(LA_FRAME_SNAPSHOT_BYTES)))
+		return 0;
+	reserved_for = id;
+	*frame = *from;
 	if (la_index_add(&by_address, la_hash(from->address), id))
 		return 0;
 	return la_array_publish(&frames);
@@ -125,5 +128,7 @@ int la_frames_boot(void)
 	/* The order makes their ids. */
 	if (add(&marker) != LA_FRAME_ID_JIT)
 		return -ENOMEM;
-	return add(&marker) == LA_FRAME_ID_TRUNCATED ? 0 : -ENOMEM;
+	if (add(&marker) != LA_FRAME_ID_TRUNCATED)
+		return -ENOMEM;
+	return add(&marker) == LA_FRAME_ID_UNTRACKED ? 0 : -ENOMEM;
 }

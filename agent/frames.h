@@ -11,8 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Marker frames, see LA_FRAME_JIT and LA_FRAME_TRUNCATED in keys.h. */
-enum { LA_FRAME_ID_JIT = 1, LA_FRAME_ID_TRUNCATED = 2, LA_FRAME_FIRST = 3 };
+/* Marker frames, see LA_FRAME_JIT and its like in keys.h. */
+enum {
+	LA_FRAME_ID_JIT = 1,
+	LA_FRAME_ID_TRUNCATED,
+	LA_FRAME_ID_UNTRACKED,
+	LA_FRAME_FIRST
+};
+
+/* Memory that a snapshot wants for each frame: it is put by beforehand. */
+enum { LA_FRAME_SNAPSHOT_BYTES = 8 };
 
 struct la_frame {
 	uintptr_t address;

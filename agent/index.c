@@ -1,4 +1,4 @@
-/* See index.h. Open addressing, linear probing, at most half full. */
+/* See index.h. Open addressing, linear probing, three quarters full. */
 
 #include "agent/index.h"
 
@@ -58,7 +58,8 @@ static int grow(struct la_index *index)
 {
 	struct la_index_table *old = index->table;
 	uint32_t slots = old ? 2 * (old->mask + 1) : FIRST_SLOTS;
-	struct la_index_table *table = la_memory_map(table_bytes(slots));
+	struct la_index_table *table =
+		la_memory_map_for(LA_MEMORY_STACKS, table_bytes(slots));
 
 	if (!table)
 		return -ENOMEM;
@@ -72,12 +73,13 @@ static int grow(struct la_index *index)
 
 int la_index_add(struct la_index *index, uint32_t hash, uint32_t id)
 {
-	if (!index->table || 2 * index->used > index->table->mask) {
-		int error = grow(index);
+	const struct la_index_table *table = index->table;
 
-		if (error)
-			return error;
-	}
+	/* Without memory, a few more find a place. */
+	if ((!table || index->used > table->mask - table->mask / 4) &&
+	    grow(index) &&
+	    (!table || index->used > table->mask - table->mask / 16))
+		return -ENOMEM;
 	place(index->table, (uint64_t)hash << 32 | id);
 	index->used++;
 	return 0;

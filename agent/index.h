@@ -2,7 +2,8 @@
  * A growing hash index from 32-bit hashes to non-zero 32-bit ids. The keys
  * themselves stay with the owner, who compares them. Readers take no lock:
  * entries are only ever added, and a table that was outgrown stays mapped (all
- * outgrown tables together are smaller than the current one).
+ * outgrown tables together are smaller than the current one). For stacks only:
+ * memory is LA_MEMORY_STACKS.
  *
  * la_index_add needs the owner's lock; la_index_next does not.
  */

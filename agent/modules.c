@@ -42,7 +42,7 @@ struct placed {
 	uint32_t module;
 };
 
-static struct la_array modules = LA_ARRAY_OF(struct la_module);
+static struct la_array modules = LA_ARRAY_OF(struct la_module, LA_MEMORY_REST);
 
 /* What is loaded now, by address; under LA_LOCK_MODULES. */
 static struct placed *map;

@@ -77,6 +77,9 @@ static const struct option {
 	OPTION(only, parse_only, "names of programs, separated by commas"),
 	OPTION(sample, parse_sample, SIZE ", at most 1024G, or 0 for everything"),
 	OPTION(seed, la_parse_count, "a number"),
+	OPTION(memory, la_parse_memory,
+	       "a size such as 64M, at least 4M, a percentage such as 10%, or "
+	       "0 for no limit"),
 	OPTION(children, la_parse_switch, "on or off"),
 	OPTION(verify, la_parse_switch, "on or off"),
 #undef OPTION
@@ -261,6 +264,7 @@ void la_options_read(struct la_options *options, char *const *environment)
 	la_parse_size("1G", &options->dir_limit);
 	options->depth = 64;
 	options->children = true;
+	la_parse_memory("10%", &options->memory);
 
 	if (conf && *conf)
 		read_file(options, conf, true);

@@ -26,6 +26,7 @@ struct la_options {
 	bool children;
 	uint64_t sample;    /* bytes, 0 = everything */
 	uint64_t seed;      /* 0 = another one each time */
+	struct la_amount memory; /* 0 bytes and 0 percent = no limit */
 	bool verify;
 };
 

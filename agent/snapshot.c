@@ -19,15 +19,21 @@
 
 enum { TRIES = 4 };
 
+_Static_assert(2 * sizeof(struct la_counts) + 2 * sizeof(struct la_estimate) <=
+		       LA_SITE_SNAPSHOT_BYTES,
+	       "there is memory for snapshots");
+
 static void *new_array(const struct la_snapshot *snapshot, size_t element)
 {
-	return la_memory_map(((size_t)snapshot->sites + 1) * element);
+	return la_memory_map_for(LA_MEMORY_SNAPSHOT,
+				 ((size_t)snapshot->sites + 1) * element);
 }
 
 static void free_array(const struct la_snapshot *snapshot, void *array,
 		       size_t element)
 {
-	la_memory_unmap(array, ((size_t)snapshot->sites + 1) * element);
+	la_memory_unmap_for(LA_MEMORY_SNAPSHOT, array,
+			    ((size_t)snapshot->sites + 1) * element);
 }
 
 static void add_live(struct la_snapshot *snapshot, uint32_t site,

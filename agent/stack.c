@@ -116,12 +116,12 @@ uint32_t la_stack_node(const uint32_t *frames, struct la_capture capture)
 	uint32_t left = capture.count;
 
 	if (capture.truncated || !left) {
-		node = la_sites_node(node, LA_FRAME_ID_TRUNCATED);
+		node = la_node_find(node, LA_FRAME_ID_TRUNCATED);
 		if (!node)
 			return 0;
 	}
 	while (left-- > 0) {
-		node = la_sites_node(node, frames[left]);
+		node = la_node_find(node, frames[left]);
 		if (!node)
 			return 0;
 	}

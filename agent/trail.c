@@ -134,7 +134,7 @@ static inline uint32_t known_node(struct la_trail *trail, uint32_t caller,
 	if (la_likely(trail->node_memo[slot].caller == caller &&
 		      trail->node_memo[slot].frame == frame))
 		return trail->node_memo[slot].node;
-	node = la_sites_known_node(caller, frame);
+	node = la_node_known(caller, frame);
 	if (node)
 		memorise_node(trail, caller, frame, node);
 	return node;
@@ -335,7 +335,7 @@ static unsigned make_nodes(struct la_trail *trail, unsigned at, uint32_t node)
 	for (; end < trail->count && count < NODES_TOGETHER; end++)
 		if (has_place(trail, end))
 			frames[count++] = trail->steps[end].place.id;
-	if (!la_sites_add_nodes(node, frames, count, nodes))
+	if (!la_nodes_add(node, frames, count, nodes))
 		return at;
 	for (count = 0; at < end; at++) {
 		if (has_place(trail, at)) {
@@ -446,7 +446,7 @@ static uint32_t trail_node(struct la_state *state, struct la_trail *trail)
 		return 0;
 	/* Nothing but the agent's own frames has no node. */
 	return leaf->node ? leaf->node :
-			    la_sites_node(LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+			    la_node_find(LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
 }
 
 /* The node of the stack on the trail, whose steps from `from` on are new. */
@@ -462,7 +462,7 @@ static uint32_t name_trail(struct la_state *state, struct la_trail *trail,
 		return trail_node(state, trail);
 	}
 	if (!from && trail->outcome == TRAIL_LOST)
-		caller = la_sites_node(LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
+		caller = la_node_find(LA_ROOT_NODE, LA_FRAME_ID_TRUNCATED);
 	return name_steps(trail, from, caller) ? trail_node(state, trail) : 0;
 }
 

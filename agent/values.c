@@ -70,6 +70,25 @@ bool la_parse_count(const char *text, void *value)
 	return parse_scaled(text, units, NULL, 1, UINT64_MAX, value);
 }
 
+/* A size, a percentage, or 0. */
+bool la_parse_memory(const char *text, void *value)
+{
+	static const char *const units[] = { "%", NULL };
+	static const uint64_t scales[] = { 1 };
+	struct la_amount amount = { 0 };
+
+	if (la_parse_size(text, &amount.bytes)) {
+		if (amount.bytes && amount.bytes < LA_LEAST_MEMORY)
+			return false;
+	} else if (!parse_scaled(text, units, scales, 1, 100,
+				 &amount.percent) ||
+		   !amount.percent) {
+		return false;
+	}
+	*(struct la_amount *)value = amount;
+	return true;
+}
+
 bool la_parse_depth(const char *text, void *value)
 {
 	uint64_t depth;

@@ -106,7 +106,7 @@ static bool is_next(const struct comparison *comparison, struct place place)
 
 	if (comparison->node == LA_ROOT_NODE)
 		return false;
-	id = la_node_at(comparison->node)->frame;
+	id = la_node_at(comparison->node).frame;
 	frame = la_frame_at(id);
 	if (id < LA_FRAME_FIRST)
 		return id == LA_FRAME_ID_JIT && !place.module;
@@ -135,7 +135,7 @@ static bool compare_place(struct comparison *comparison, struct place place)
 		show(&found->theirs, place);
 		return true;
 	}
-	comparison->node = la_node_at(comparison->node)->caller;
+	comparison->node = la_node_at(comparison->node).caller;
 	comparison->shown++;
 	return true;
 }
@@ -143,8 +143,8 @@ static bool compare_place(struct comparison *comparison, struct place place)
 static bool is_cut(uint32_t node)
 {
 	return node != LA_ROOT_NODE &&
-	       la_node_at(node)->frame == LA_FRAME_ID_TRUNCATED &&
-	       la_node_at(node)->caller == LA_ROOT_NODE;
+	       la_node_at(node).frame == LA_FRAME_ID_TRUNCATED &&
+	       la_node_at(node).caller == LA_ROOT_NODE;
 }
 
 static bool compare_frame(void *argument, uintptr_t pc)
@@ -176,8 +176,8 @@ static void show_rest(struct comparison *comparison)
 	uint32_t node = comparison->node;
 
 	comparison->found.at = comparison->shown;
-	for (; node != LA_ROOT_NODE; node = la_node_at(node)->caller) {
-		uint32_t id = la_node_at(node)->frame;
+	for (; node != LA_ROOT_NODE; node = la_node_at(node).caller) {
+		uint32_t id = la_node_at(node).frame;
 		const struct la_frame *frame = la_frame_at(id);
 		struct place place = { frame->address, frame->module };
 
@@ -208,7 +208,7 @@ void la_verify(struct la_registers registers, uint32_t node)
 	struct difference found;
 	bool same;
 
-	if (!node)
+	if (!node || la_node_at(node).frame == LA_FRAME_ID_UNTRACKED)
 		return;
 	same = same_stack(registers, node, &found);
 	/* libunwind's memory takes a return address for an interrupted one. */

@@ -32,7 +32,7 @@ typedef Perftools__Profiles__Function Function;
 /* Fast: a snapshot competes with the host for processors. */
 enum { COMPRESSION = 1, GZIP_WINDOW = 15 + 16 };
 
-enum { OUT_BYTES = 64 * 1024, ARENA_BYTES = 512 * 1024 };
+enum { OUT_BYTES = 64 * 1024, ARENA_BYTES = 288 * 1024 };
 
 /* Strings whose place in the table is known from the start. */
 enum fixed_string {
@@ -47,6 +47,7 @@ enum fixed_string {
 	STRING_KINDS = STRING_ERRORS + LA_SAMPLE_TYPES,
 	STRING_JIT = STRING_KINDS + LA_KINDS,
 	STRING_TRUNCATED,
+	STRING_UNTRACKED,
 	FIXED_STRINGS
 };
 
@@ -70,6 +71,16 @@ struct writer {
 	uint32_t functions;
 	int64_t strings;
 };
+
+static void *map(size_t bytes)
+{
+	return la_memory_map_for(LA_MEMORY_SNAPSHOT, bytes);
+}
+
+static void unmap(void *memory, size_t bytes)
+{
+	la_memory_unmap_for(LA_MEMORY_SNAPSHOT, memory, bytes);
+}
 
 static void *zlib_alloc(void *opaque, unsigned items, unsigned size)
 {
@@ -131,8 +142,8 @@ static bool reserve_packed(struct writer *writer, size_t bytes)
 {
 	if (bytes <= writer->packed_room)
 		return true;
-	la_memory_unmap(writer->packed, writer->packed_room);
-	writer->packed = la_memory_map(2 * bytes);
+	unmap(writer->packed, writer->packed_room);
+	writer->packed = map(2 * bytes);
 	writer->packed_room = writer->packed ? 2 * bytes : 0;
 	if (!writer->packed)
 		writer->error = -ENOMEM;
@@ -178,6 +189,7 @@ static void put_fixed_strings(struct writer *writer)
 		[STRING_KINDS + LA_KIND_ID_THREAD] = LA_KIND_THREAD,
 		[STRING_JIT] = LA_FRAME_JIT,
 		[STRING_TRUNCATED] = LA_FRAME_TRUNCATED,
+		[STRING_UNTRACKED] = LA_FRAME_UNTRACKED,
 	};
 	static const char *const types[] = LA_SAMPLE_TYPE_NAMES;
 	static const char *const errors[] = LA_LABEL_ERROR_NAMES;
@@ -240,10 +252,10 @@ static unsigned read_stack(struct writer *writer, uint32_t node,
 	unsigned count = 0;
 
 	while (node != LA_ROOT_NODE && count <= LA_MOST_FRAMES) {
-		const struct la_node *at = la_node_at(node);
+		struct la_node at = la_node_at(node);
 
-		locations[count++] = location_of(writer, at->frame);
-		node = at->caller;
+		locations[count++] = location_of(writer, at.frame);
+		node = at.caller;
 	}
 	return count;
 }
@@ -370,9 +382,8 @@ static void put_locations(struct writer *writer)
 		location.id = id;
 		if (frame_id < LA_FRAME_FIRST) {
 			put_marker(writer, id,
-				   frame_id == LA_FRAME_ID_JIT ?
-					   STRING_JIT :
-					   STRING_TRUNCATED);
+				   STRING_JIT + (int64_t)frame_id -
+					   LA_FRAME_ID_JIT);
 			continue;
 		}
 		location.address = frame->address;
@@ -439,12 +450,12 @@ static int open_writer(struct writer *writer)
 {
 	writer->frames = la_frames_count();
 	writer->modules = la_modules_count();
-	writer->out = la_memory_map(OUT_BYTES);
-	writer->arena = la_memory_map(ARENA_BYTES);
-	writer->location_of = la_memory_map(table_bytes(writer->frames));
-	writer->frame_of = la_memory_map(table_bytes(writer->frames));
-	writer->mapping_of = la_memory_map(table_bytes(writer->modules));
-	writer->module_of = la_memory_map(table_bytes(writer->modules));
+	writer->out = map(OUT_BYTES);
+	writer->arena = map(ARENA_BYTES);
+	writer->location_of = map(table_bytes(writer->frames));
+	writer->frame_of = map(table_bytes(writer->frames));
+	writer->mapping_of = map(table_bytes(writer->modules));
+	writer->module_of = map(table_bytes(writer->modules));
 	if (!writer->out || !writer->arena || !writer->location_of ||
 	    !writer->frame_of || !writer->mapping_of || !writer->module_of)
 		return -ENOMEM;
@@ -459,13 +470,13 @@ static int open_writer(struct writer *writer)
 
 static void close_writer(struct writer *writer)
 {
-	la_memory_unmap(writer->out, OUT_BYTES);
-	la_memory_unmap(writer->arena, ARENA_BYTES);
-	la_memory_unmap(writer->packed, writer->packed_room);
-	la_memory_unmap(writer->location_of, table_bytes(writer->frames));
-	la_memory_unmap(writer->frame_of, table_bytes(writer->frames));
-	la_memory_unmap(writer->mapping_of, table_bytes(writer->modules));
-	la_memory_unmap(writer->module_of, table_bytes(writer->modules));
+	unmap(writer->out, OUT_BYTES);
+	unmap(writer->arena, ARENA_BYTES);
+	unmap(writer->packed, writer->packed_room);
+	unmap(writer->location_of, table_bytes(writer->frames));
+	unmap(writer->frame_of, table_bytes(writer->frames));
+	unmap(writer->mapping_of, table_bytes(writer->modules));
+	unmap(writer->module_of, table_bytes(writer->modules));
 }
 
 int la_writer_write(int fd, const struct la_snapshot *snapshot, uint64_t utc_ns,

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+/* The most memory that writing takes, but for LA_FRAME_SNAPSHOT_BYTES. */
+enum { LA_WRITER_BYTES = 512 * 1024 };
+
 struct la_note {
 	const char *key; /* one of LA_COMMENT_* */
 	char value[512];

@@ -120,7 +120,7 @@ static void test_elements_stay(void **state)
 {
 	enum { ELEMENTS = 20000 };
 	static struct element *where[ELEMENTS + 1];
-	struct la_array array = LA_ARRAY_OF(struct element);
+	struct la_array array = LA_ARRAY_OF(struct element, LA_MEMORY_REST);
 	static const struct element zero;
 
 	(void)state;
@@ -147,7 +147,7 @@ static void test_elements_stay(void **state)
 enum { THREADS = 4, PUBLISHED = 100 * 1000 };
 
 static struct la_index shared_index;
-static struct la_array shared_array = LA_ARRAY_OF(struct element);
+static struct la_array shared_array = LA_ARRAY_OF(struct element, LA_MEMORY_REST);
 
 static void append(uint32_t id)
 {

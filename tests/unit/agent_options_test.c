@@ -94,6 +94,7 @@ static void assert_defaults(void)
 	expected.dir_limit = 1 << 30;
 	expected.depth = 64;
 	expected.children = true;
+	expected.memory.percent = 10;
 	assert_string_equal(options.dir, "");
 	assert_string_equal(options.only, "");
 	assert_memory_equal(&options, &expected, sizeof(expected));
@@ -127,7 +128,7 @@ static void test_documented_keys(void **state)
 	static const char *const keys[] = {
 		"dir",	"interval",  "signal", "growth", "exit",     "keep",
 		"dir_limit", "depth", "only", "children", "start", "sample",
-		"seed",
+		"seed", "memory",
 	};
 	char line[256];
 	unsigned found = 0;
@@ -211,6 +212,7 @@ static const struct key keys[] = {
 	{ "children", "LEAKAGENT_CHILDREN", "off", "0" },
 	{ "sample", "LEAKAGENT_SAMPLE", "512k", "1024G" },
 	{ "seed", "LEAKAGENT_SEED", "77", "18446744073709551615" },
+	{ "memory", "LEAKAGENT_MEMORY", "25%", "64M" },
 };
 
 static void expect_first_values(struct la_options *expected)
@@ -229,6 +231,7 @@ static void expect_first_values(struct la_options *expected)
 	expected->children = false;
 	expected->sample = 512 << 10;
 	expected->seed = 77;
+	expected->memory.percent = 25;
 }
 
 static void expect_other_values(struct la_options *expected)
@@ -242,6 +245,7 @@ static void expect_other_values(struct la_options *expected)
 	strcpy(expected->only, "a");
 	expected->sample = UINT64_C(1) << 40;
 	expected->seed = UINT64_MAX;
+	expected->memory.bytes = 64 << 20;
 }
 
 static void assert_options(const struct la_options *expected)
@@ -259,6 +263,8 @@ static void assert_options(const struct la_options *expected)
 	assert_int_equal(options.children, expected->children);
 	assert_int_equal(options.sample, expected->sample);
 	assert_int_equal(options.seed, expected->seed);
+	assert_int_equal(options.memory.bytes, expected->memory.bytes);
+	assert_int_equal(options.memory.percent, expected->memory.percent);
 }
 
 static void test_every_key_in_the_file(void **state)
@@ -409,6 +415,9 @@ static const struct {
 	{ "children", "yes", "on or off" },
 	{ "sample", "1025G", SIZE ", at most 1024G, or 0 for everything" },
 	{ "seed", "abc", "a number" },
+	{ "memory", "101%",
+	  "a size such as 64M, at least 4M, a percentage such as 10%, or 0 for "
+	  "no limit" },
 };
 
 static void test_bad_values_in_the_file(void **state)

@@ -10,7 +10,7 @@ static uint32_t stack_of(const uint32_t *frames, uint32_t count)
 	uint32_t node = LA_ROOT_NODE;
 
 	while (count-- > 0) {
-		node = la_sites_node(node, frames[count]);
+		node = la_node_find(node, frames[count]);
 		assert_int_not_equal(node, 0);
 	}
 	return node;
@@ -24,8 +24,8 @@ static void test_same_stack_same_node(void **state)
 	(void)state;
 	assert_int_equal(stack_of(frames, array_length(frames)), node);
 	for (size_t i = 0; i < array_length(frames); i++) {
-		assert_int_equal(la_node_at(node)->frame, frames[i]);
-		node = la_node_at(node)->caller;
+		assert_int_equal(la_node_at(node).frame, frames[i]);
+		node = la_node_at(node).caller;
 	}
 	assert_int_equal(node, LA_ROOT_NODE);
 }
@@ -46,7 +46,7 @@ static void test_other_stack_other_node(void **state)
 	}
 	/* A part of a stack is a stack of its own. */
 	assert_int_not_equal(stack_of(stacks[0] + 1, 2), nodes[0]);
-	assert_int_equal(la_node_at(nodes[0])->caller,
+	assert_int_equal(la_node_at(nodes[0]).caller,
 			 stack_of(stacks[0] + 1, 2));
 }
 
@@ -60,15 +60,15 @@ static void test_many_nodes(void **state)
 	for (uint32_t i = 0; i < NODES; i++) {
 		uint32_t caller = i ? nodes[random_below(&seed, i)] : 0;
 
-		nodes[i] = la_sites_node(caller, 1000 + i);
+		nodes[i] = la_node_find(caller, 1000 + i);
 	}
 	seed = 1;
 	for (uint32_t i = 0; i < NODES; i++) {
 		uint32_t caller = i ? nodes[random_below(&seed, i)] : 0;
 
-		assert_int_equal(la_sites_node(caller, 1000 + i), nodes[i]);
-		assert_int_equal(la_node_at(nodes[i])->caller, caller);
-		assert_int_equal(la_node_at(nodes[i])->frame, 1000 + i);
+		assert_int_equal(la_node_find(caller, 1000 + i), nodes[i]);
+		assert_int_equal(la_node_at(nodes[i]).caller, caller);
+		assert_int_equal(la_node_at(nodes[i]).frame, 1000 + i);
 	}
 }
 
@@ -80,22 +80,22 @@ enum { MANY = 300 * 1000 };
 
 static void test_equal_hashes_of_nodes(void **state)
 {
-	uint32_t caller = la_sites_node(LA_ROOT_NODE, 77);
+	uint32_t caller = la_node_find(LA_ROOT_NODE, 77);
 
 	(void)state;
 	for (uint32_t i = 1; i <= MANY; i++) {
-		uint32_t node = la_sites_node(caller, 3000000 + i);
+		uint32_t node = la_node_find(caller, 3000000 + i);
 
-		assert_int_equal(la_node_at(node)->frame, 3000000 + i);
-		node = la_sites_node(node, 78);
-		assert_int_equal(la_node_at(la_node_at(node)->caller)->frame,
+		assert_int_equal(la_node_at(node).frame, 3000000 + i);
+		node = la_node_find(node, 78);
+		assert_int_equal(la_node_at(la_node_at(node).caller).frame,
 				 3000000 + i);
 	}
 }
 
 static void test_equal_hashes_of_sites(void **state)
 {
-	uint32_t node = la_sites_node(LA_ROOT_NODE, 79);
+	uint32_t node = la_node_find(LA_ROOT_NODE, 79);
 
 	(void)state;
 	for (uint64_t size = 1; size <= MANY; size++) {
@@ -109,8 +109,8 @@ static void test_sites_by_kind_and_stack_size(void **state)
 {
 	static const uint64_t stack_sizes[] = { 0, 1, 8 << 20,
 						UINT64_C(1) << 40 };
-	uint32_t node = la_sites_node(LA_ROOT_NODE, 50);
-	uint32_t other = la_sites_node(LA_ROOT_NODE, 51);
+	uint32_t node = la_node_find(LA_ROOT_NODE, 50);
+	uint32_t other = la_node_find(LA_ROOT_NODE, 51);
 	uint32_t sites[2 * array_length(stack_sizes) + 3], count = 0;
 
 	(void)state;
@@ -132,7 +132,6 @@ static void test_sites_by_kind_and_stack_size(void **state)
 		for (uint32_t j = 0; j < i; j++)
 			assert_int_not_equal(sites[i], sites[j]);
 	assert_int_equal(la_sites_heap(node), sites[0]);
-	assert_int_equal(la_node_at(node)->heap_site, sites[0]);
 	assert_int_equal(la_site_at(sites[0])->kind, LA_KIND_ID_HEAP);
 	assert_int_equal(la_site_at(sites[0])->node, node);
 	assert_int_equal(la_sites_other(node, LA_KIND_ID_MMAP, 0), sites[2]);
@@ -145,7 +144,7 @@ static void test_sites_are_numbered_without_gaps(void **state)
 
 	(void)state;
 	for (uint32_t i = 1; i <= 10000; i++) {
-		uint32_t node = la_sites_node(LA_ROOT_NODE, 2000000 + i);
+		uint32_t node = la_node_find(LA_ROOT_NODE, 2000000 + i);
 		uint32_t site = i % 2 ? la_sites_heap(node) :
 					la_sites_other(node, LA_KIND_ID_MMAP,
 						       0);
@@ -157,7 +156,7 @@ static void test_sites_are_numbered_without_gaps(void **state)
 
 static void test_counts(void **state)
 {
-	uint32_t site = la_sites_heap(la_sites_node(LA_ROOT_NODE, 60));
+	uint32_t site = la_sites_heap(la_node_find(LA_ROOT_NODE, 60));
 	const struct la_counts *counts = &la_site_at(site)->allocated;
 
 	(void)state;
@@ -180,15 +179,15 @@ static uint32_t counted[COUNTED];
 static void make_all(unsigned number)
 {
 	for (uint32_t i = 0; i < KEYS; i++) {
-		uint32_t node = la_sites_node(LA_ROOT_NODE, 5000000 + i / 2);
+		uint32_t node = la_node_find(LA_ROOT_NODE, 5000000 + i / 2);
 
-		node = la_sites_node(node, 6000000 + i);
+		node = la_node_find(node, 6000000 + i);
 		node_of[number][i] = node;
 		site_of[number][i] =
 			i % 3 ? la_sites_heap(node) :
 				la_sites_other(node, LA_KIND_ID_THREAD, i % 6);
 		/* What another thread has made is whole. */
-		note_unless(la_node_at(node)->frame == 6000000 + i);
+		note_unless(la_node_at(node).frame == 6000000 + i);
 		note_unless(la_site_at(site_of[number][i])->node == node);
 	}
 	for (uint32_t i = 0; i < 100 * COUNTED; i++)
@@ -201,7 +200,7 @@ static void test_threads_agree(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < COUNTED; i++)
-		counted[i] = la_sites_heap(la_sites_node(LA_ROOT_NODE, 70 + i));
+		counted[i] = la_sites_heap(la_node_find(LA_ROOT_NODE, 70 + i));
 	crew(THREADS, make_all);
 	for (unsigned number = 1; number < THREADS; number++) {
 		assert_memory_equal(node_of[number], node_of[0],

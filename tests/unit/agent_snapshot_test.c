@@ -14,7 +14,7 @@ static uint32_t new_node(void)
 {
 	static uint32_t frame = 1000;
 
-	return la_sites_node(LA_ROOT_NODE, ++frame);
+	return la_node_find(LA_ROOT_NODE, ++frame);
 }
 
 struct row {

@@ -28,7 +28,7 @@ static uint32_t new_site(void)
 {
 	static uint32_t frame = 100;
 
-	return la_sites_other(la_sites_node(LA_ROOT_NODE, ++frame),
+	return la_sites_other(la_node_find(LA_ROOT_NODE, ++frame),
 			      LA_KIND_ID_THREAD, 8 << 20);
 }
 

@@ -133,7 +133,7 @@ static uint32_t stack_of(const uintptr_t *addresses, unsigned count)
 	while (count-- > 0) {
 		uintptr_t address = addresses[count];
 
-		node = la_sites_node(node,
+		node = la_node_find(node,
 				     address < LA_FRAME_FIRST ?
 					     (uint32_t)address :
 					     la_frames_find(address, true));
@@ -256,7 +256,7 @@ static void assert_stack(const Profile *profile, const Sample *sample,
 {
 	for (size_t i = 0; i < sample->n_location_id; i++) {
 		const Location *location;
-		uint32_t frame = la_node_at(node)->frame;
+		uint32_t frame = la_node_at(node).frame;
 
 		assert_in_range(sample->location_id[i], 1, profile->n_location);
 		location = profile->location[sample->location_id[i] - 1];
@@ -269,7 +269,7 @@ static void assert_stack(const Profile *profile, const Sample *sample,
 		else
 			assert_int_equal(location->address,
 					 la_frame_at(frame)->address);
-		node = la_node_at(node)->caller;
+		node = la_node_at(node).caller;
 	}
 	assert_int_equal(node, LA_ROOT_NODE);
 }
