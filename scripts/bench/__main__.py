@@ -2,7 +2,7 @@
 
 usage: python3 -m scripts.bench [OPTION]... [GROUP]...
 
-Groups: micro threads servers programs. None means all. Leaves report.md, one chart for each
+Groups: micro threads servers programs memory snapshots compare startup. None means all. Leaves report.md, one chart for each
 group and the raw numbers, results.json, in FOLDER (build/bench). --report
 makes the report and the charts anew from results.json.
 """
@@ -12,11 +12,13 @@ import os
 import pathlib
 import sys
 
-from scripts.bench import machine, pairs, programs, report, servers, setups
+from scripts.bench import (charts, machine, memory, pairs, programs, reach,
+                           report, servers, setups, snapshot, startup)
 from scripts.bench.bench import Bench
 from scripts.bench.samples import load, save
 
-GROUPS = {**pairs.GROUPS, **servers.GROUPS, **programs.GROUPS}
+GROUPS = {**pairs.GROUPS, **servers.GROUPS, **programs.GROUPS,
+          **memory.GROUPS, **snapshot.GROUPS, **startup.GROUPS}
 
 
 def arguments():
@@ -60,7 +62,9 @@ def main():
     if not options.report:
         save(results, *measured(options))
     facts, samples, failures = load(results)
-    text = report.whole(facts, samples, failures, GROUPS)
+    drawn = charts.write(options.out, samples, facts, GROUPS)
+    aims = reach.section(samples, set(samples.groups()) == set(GROUPS))
+    text = report.whole(facts, samples, failures, GROUPS, aims, drawn)
     (options.out / 'report.md').write_text(text)
     print(text)
     print(f'in {options.out}', file=sys.stderr)

@@ -3,11 +3,17 @@
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
 from scripts.bench import launch, setups
 from scripts.bench.samples import Samples
+
+
+# Of the launcher, and of the servers' support in the tests.
+FAILURES = (launch.Failed, OSError, AssertionError,
+            subprocess.SubprocessError)
 
 
 class Bench:
@@ -27,6 +33,7 @@ class Bench:
         setups.copy_agent(self.folder, self.agent)
         self.absent = {name for name in setups.SETUPS
                        if not self.is_there(name)}
+        self.clean()
         return self
 
     def __exit__(self, *exception):
@@ -57,15 +64,21 @@ class Bench:
             self.say(f'{group}: round {number + 1} of {rounds}')
             for run in runs[::-1] if number % 2 else runs[:]:
                 case, setup, function = run
-                try:
-                    found = function()
-                except launch.Failed as error:
-                    self.failures.append(f'{group}, {case}, {setup}: {error}')
-                    self.say(self.failures[-1])
+                found = self.attempt(f'{group}, {case}, {setup}', function)
+                if found is None:
                     runs.remove(run)
                 else:
                     self.samples.add(group, case, setup, number, found)
                 self.clean()
+
+    def attempt(self, what, function):
+        """What the function returns; None, and a note, if it fails."""
+        try:
+            return function()
+        except FAILURES as error:
+            self.failures.append(f'{what}: {error}')
+            self.say(self.failures[-1])
+            return None
 
     def clean(self):
         """Snapshots and profiles of the run before are of no more use."""

@@ -19,11 +19,21 @@ class Column:
 
 
 @dataclasses.dataclass(frozen=True)
+class Chart:
+    """The column that is drawn. Bars begin at the origin; a curve is over the
+    numbers at the ends of the cases' names."""
+    heading: str
+    column: Column
+    origin: float = 0
+    logarithmic: bool = False
+    curve: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Group:
     title: str
     about: str                   # what is measured, in a few sentences
     run: typing.Callable         # of a Bench
     case_title: typing.Callable  # of a case's name
-    columns: tuple               # the chart shows the first compared one
-    chart_unit: str = ''
-    logarithmic: bool = False    # the chart's axis
+    columns: tuple
+    chart: Chart

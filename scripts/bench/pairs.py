@@ -3,7 +3,7 @@
 import functools
 
 from scripts.bench import launch, setups
-from scripts.bench.group import Column, Group
+from scripts.bench.group import Chart, Column, Group
 
 JEMALLOC = ('jemalloc', 'jemalloc-sampled', 'jemalloc-exact')
 TCMALLOC = ('tcmalloc', 'gperftools')
@@ -25,6 +25,8 @@ COLUMNS = (Column('CPU ns per pair', 'cpu_ns'),
            Column('added', 'cpu_ns', 'added'),
            Column('wall ns per pair', 'wall_ns'),
            Column('peak MiB', 'peak_kib', scale=1 / 1024))
+
+ADDED = 'CPU ns added to a malloc and free'
 
 
 def pair(bench, setup, options):
@@ -77,12 +79,13 @@ GROUPS = {
         'keeps at most 32 frames, all others the whole stack.',
         lambda bench: measure(bench, 'micro', MICRO),
         lambda case: MICRO[case][0], COLUMNS,
-        'CPU ns added to a malloc and free', True),
+        Chart(ADDED, COLUMNS[1], logarithmic=True)),
     'threads': Group(
         'Threads',
         'The same pairs, 26 frames deep, 1,024 live blocks each, with every '
         'thread on a core of its own. CPU is summed over the threads.',
         lambda bench: measure(bench, 'threads',
                               thread_cases(len(bench.cores))),
-        thread_title, COLUMNS, 'CPU ns added to a malloc and free', True),
+        thread_title, COLUMNS,
+        Chart(ADDED, COLUMNS[1], logarithmic=True, curve=True)),
 }

@@ -35,9 +35,17 @@ def column_spread(samples, group, case, setup, column):
     return spread(value * column.scale for value in values.values())
 
 
+def title_of(setup):
+    return SETUPS[setup].title if setup in SETUPS else setup
+
+
 def setups_of(samples, group, case):
-    return list(dict.fromkeys(r['setup'] for r in samples.records
-                              if (r['group'], r['case']) == (group, case)))
+    """Those that were measured; the known ones in their own order."""
+    found = list(dict.fromkeys(r['setup'] for r in samples.records
+                               if (r['group'], r['case']) == (group, case)))
+    known = list(SETUPS)
+    return sorted(found, key=lambda setup: (
+        known.index(setup) if setup in known else len(known)))
 
 
 def table(headings, rows):
@@ -49,15 +57,17 @@ def table(headings, rows):
 
 def case_table(samples, name, group, case):
     rows = []
-    for setup in sorted(setups_of(samples, name, case), key=list(SETUPS).index):
-        rows.append([SETUPS[setup].title] + [
+    for setup in setups_of(samples, name, case):
+        rows.append([title_of(setup)] + [
             with_range(column_spread(samples, name, case, setup, column))
             for column in group.columns])
     return table(['', *(column.heading for column in group.columns)], rows)
 
 
-def group_section(samples, name, group):
+def group_section(samples, name, group, drawn):
     lines = [f'## {group.title}', '', group.about, '']
+    if drawn:
+        lines += [f'![{group.title}]({name}.svg)', '']
     for case in samples.cases(name):
         lines += [f'### {group.case_title(case)}', '']
         lines += case_table(samples, name, group, case) + ['']
@@ -82,14 +92,14 @@ def head(facts):
         'goes to /dev/null: its second process is not counted.', '']
 
 
-def whole(facts, samples, failures, groups, reach_lines=()):
+def whole(facts, samples, failures, groups, aims, drawn):
     lines = head(facts)
     for title, texts in (('Not measured', facts['not_measured']),
                          ('Failed', failures)):
         if texts:
             lines += [f'{title}:', '', *(f'- {text}' for text in texts), '']
-    lines += reach_lines
+    lines += aims
     for name, group in groups.items():
         if name in samples.groups():
-            lines += group_section(samples, name, group)
+            lines += group_section(samples, name, group, name in drawn)
     return '\n'.join(lines).rstrip() + '\n'

@@ -1,109 +1,160 @@
-#!/usr/bin/python3
-"""How long a large snapshot takes, and how long it takes to compare two.
+"""Large snapshots: whom they hold up, what they cost, and to compare two.
 
-A program with 100,000 distinct stacks of 30 frames (tests/programs/
-bench_stacks.c) goes on allocating in two threads. Measured are the time from
-the request to the whole file being in place, and leakdiff against
-`go tool pprof -top -diff_base` on two such files. Run by `make bench`.
-
-usage: bench-snapshot [STACKS [REPEATS]]
+A program has 1 million live blocks from 100,000 distinct stacks of 30 frames
+(bench_stacks.c). One thread of it allocates; it measures the longest gap
+between two operations, while snapshots are taken and while none are.
 """
 
+import functools
 import os
 import pathlib
-import re
 import signal
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.support import snapshots                          # noqa: E402
-from tests.support.pprof import go_environment               # noqa: E402
-from tests.support.servers import (LEAKDIFF, Server, files,  # noqa: E402
-                                   program)
+from scripts.bench import launch, setups
+from scripts.bench.group import Chart, Column, Group
+from tests.support import snapshots
+from tests.support.pprof import go_environment
+from tests.support.servers import LEAKDIFF, Server, children_of, files, wait_for
+
+STACKS, BLOCKS = 100000, 10
+WINDOW_MS = 1500
+DURING = {'exact': 'leakagent, exact, snapshots',
+          'sampled': 'leakagent, sampled, snapshots'}
 
 
-def machine():
-    model = re.search(r'model name\s*: (.*)',
-                      pathlib.Path('/proc/cpuinfo').read_text())
-    memory = re.search(r'MemTotal:\s+(\d+)',
-                       pathlib.Path('/proc/meminfo').read_text())
-    return (f'{model[1] if model else "unknown processor"}, '
-            f'{os.cpu_count()} cores, {int(memory[1]) >> 20} GiB, '
-            f'Linux {os.uname().release}')
+class Host:
+    """bench_stacks in a setup; use as `with`."""
+
+    def __init__(self, bench, setup):
+        self.folder = bench.folder
+        self.server = Server([*launch.prefix(None, 1, setups.environment(
+            setup, bench.folder)), setups.PROGRAMS / 'bench_stacks', STACKS,
+            BLOCKS])
+
+    def __enter__(self):
+        self.server.__enter__()
+        self.server.wait_output('ready')
+        self.pid = children_of(self.server.pid)[0]
+        return self
+
+    def __exit__(self, *exception):
+        self.server.__exit__(*exception)
+
+    def agent_cpu_us(self):
+        """CPU so far of the threads that are not the program's own."""
+        total = 0
+        for task in pathlib.Path(f'/proc/{self.pid}/task').iterdir():
+            own = (int(task.name) == self.pid
+                   or (task / 'comm').read_text().strip() == 'gaps')
+            if not own:
+                total += int((task / 'schedstat').read_text().split()[0])
+        return total / 1000
+
+    def gaps(self, meanwhile=lambda: {}):
+        """What the program tells of a window, and what the caller adds."""
+        said = len(self.server.read(self.server.output))
+        self.server.tell(f'gaps {WINDOW_MS}')
+        time.sleep(0.1)
+        found = meanwhile()
+        text = self.server.wait_for(
+            lambda: self.server.read(self.server.output)[said:],
+            'what it measured')
+        return {**launch.numbers(text), **found}
+
+    def snapshot(self):
+        """Takes one: what it cost, and its file."""
+        before = set(files(self.folder))
+        cpu = self.agent_cpu_us()
+        start = time.monotonic()
+        os.kill(self.pid, signal.SIGUSR2)
+        while set(files(self.folder)) == before:
+            if time.monotonic() - start > launch.LIMIT:
+                raise launch.Failed('no snapshot came')
+            time.sleep(0.001)
+        waited = time.monotonic() - start
+        path = (set(files(self.folder)) - before).pop()
+        wait_for(lambda: not self.busy(), 'the end of the snapshot')
+        own = int(snapshots.load(path).comments['agent_bytes'])
+        return {'file_ms': waited * 1000, 'cpu_us': self.agent_cpu_us() - cpu,
+                'file_bytes': path.stat().st_size, 'agent_bytes': own}, path
+
+    def busy(self):
+        """Whether the agent's thread took CPU in a while just now."""
+        cpu = self.agent_cpu_us()
+        time.sleep(0.05)
+        return self.agent_cpu_us() != cpu
+
+    def grow(self):
+        self.server.tell('grow')
+        self.server.wait_output('grown')
 
 
-def timed_snapshot(server):
-    """(milliseconds until the file is there, its path)"""
-    before = set(files(server.directory))
-    start = time.monotonic()
-    os.kill(server.pid, signal.SIGUSR2)
-    while True:
-        new = [path for path in files(server.directory) if path not in before]
-        if new:
-            return (time.monotonic() - start) * 1000, new[0]
-        time.sleep(0.001)
+def take(bench, number, setup):
+    """A program's life in a setup, with snapshots where there is an agent."""
+    with Host(bench, setup) as host:
+        bench.samples.add('snapshots', 'gaps', setup, number, host.gaps())
+        if setup not in DURING:
+            return
+        for i in range(2):
+            found = host.gaps(lambda: host.snapshot()[0])
+            bench.samples.add('snapshots', 'gaps', DURING[setup],
+                              2 * number + i, found)
 
 
-def timed_run(command, **options):
-    """Milliseconds, and what it printed."""
-    start = time.monotonic()
-    done = subprocess.run([str(word) for word in command], check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          text=True, **options)
-    return (time.monotonic() - start) * 1000, done.stdout
+def run(bench):
+    for number in range(1 if bench.quick else 3):
+        bench.say(f'snapshots: round {number + 1}')
+        for setup in ('native', *DURING):
+            if setup not in bench.absent:
+                bench.attempt(f'snapshots, {setup}',
+                              functools.partial(take, bench, number, setup))
+                bench.clean()
 
 
-def take_snapshots(directory, stacks, repeats):
-    """Times in ms, the first file, one with growth, the host's last words."""
-    with Server([program('bench_stacks'), stacks], directory, exit='off',
-                keep=1000) as server:
-        server.wait_output('ready')
-        taken = [timed_snapshot(server) for _ in range(repeats)]
-        server.tell('grow')
-        server.wait_output('grown')
-        taken.append(timed_snapshot(server))
-        server.process.stdin.close()
-        words = server.stop(None).stdout
-    pauses = [int(us) / 1000 for us in re.findall(r'pause (\d+) us', words)]
-    return [ms for ms, _ in taken], taken[0][1], taken[-1][1], max(pauses)
+def compare(bench):
+    """leakdiff against pprof on two snapshots of that size."""
+    keep = bench.folder / 'compared'
+    keep.mkdir()
+    with Host(bench, 'exact') as host:
+        old = host.snapshot()[1].rename(keep / 'old.pb.gz')
+        host.grow()
+        new = host.snapshot()[1].rename(keep / 'new.pb.gz')
+    commands = {
+        'leakdiff OLD NEW': [LEAKDIFF, old, new],
+        'go tool pprof -top -diff_base=OLD NEW':
+            ['go', 'tool', 'pprof', '-top', f'-diff_base={old}', new]}
+    go = {key: value for key, value in go_environment(keep).items()
+          if os.environ.get(key) != value}
+    bench.interleave('compare', 2 if bench.quick else 5, [
+        ('compare', title, lambda command=command: launch.run(
+            command, 'native', bench.folder, extra=go)[1][0])
+        for title, command in commands.items()])
 
 
-def row(what, times, aim):
-    print(f'{what:44} {statistics.median(times):9.0f} {max(times):9.0f}   '
-          f'{aim}')
-
-
-def main():
-    stacks = int(sys.argv[1]) if len(sys.argv) > 1 else 100000
-    repeats = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    with tempfile.TemporaryDirectory(prefix='leakagent-bench-') as scratch:
-        directory = pathlib.Path(scratch, 'snapshots')
-        directory.mkdir()
-        written, old, new, pause = take_snapshots(directory, stacks, repeats)
-        compare = [LEAKDIFF, old, new]
-        pprof = ['go', 'tool', 'pprof', '-top', f'-diff_base={old}', new]
-        ours = [timed_run(compare)[0] for _ in range(repeats)]
-        theirs = [timed_run(pprof, env=go_environment(scratch))[0]
-                  for _ in range(repeats)]
-        snapshot = snapshots.load(new)
-        live = [sample for sample in snapshot.samples
-                if any(frame.function == 'leaf' for frame in sample.stack[:1])]
-        depth = statistics.median(len(sample.stack) for sample in live)
-        print(f'{machine()}\n{len(live)} stacks of {depth:.0f} frames, '
-              f'{new.stat().st_size / 1e6:.1f} MB a file, '
-              f'{int(snapshot.comments["agent_bytes"]) / 1e6:.0f} MB of '
-              f'agent\'s memory; {repeats} runs, milliseconds\n')
-        print(f'{"":44} {"median":>9} {"worst":>9}   aim')
-        row('snapshot: request to file in place', written, '500')
-        row('  longest malloc + free of the host', [pause], '')
-        row('leakdiff OLD NEW', ours, '1000, and a fifth of pprof\'s')
-        row('go tool pprof -top -diff_base=OLD NEW', theirs, '')
-        print(f'\npprof / leakdiff: {statistics.median(theirs) / statistics.median(ours):.1f}')
-
-
-if __name__ == '__main__':
-    main()
+GROUPS = {
+    'snapshots': Group(
+        'Snapshots of 1 million blocks and 100,000 callsites',
+        'The longest time between two operations of a thread that allocates, '
+        f'in {WINDOW_MS / 1000:g} s: of all, and of those in which the kernel '
+        'gave its core to no other thread. The time from the request for a '
+        'snapshot until its file is whole, and the CPU time of the agent\'s '
+        'thread for it.',
+        run, lambda case: 'Gaps and costs',
+        (Column('longest gap, ms', 'gap_us', scale=1e-3),
+         Column('not preempted, ms', 'held_us', scale=1e-3),
+         Column('times preempted', 'preempted'),
+         Column('to the file, ms', 'file_ms'),
+         Column('CPU s', 'cpu_us', scale=1e-6),
+         Column('file MB', 'file_bytes', scale=1e-6),
+         Column('agent MiB', 'agent_bytes', scale=1 / (1 << 20))),
+        Chart('the longest gap without preemption, ms',
+              Column('', 'held_us', scale=1e-3))),
+    'compare': Group(
+        'Comparing two such snapshots', 'Without symbols to be fetched.',
+        compare, lambda case: '100,000 callsites',
+        (Column('wall ms', 'wall_us', scale=1e-3),
+         Column('CPU ms', 'cpu_us', scale=1e-3),
+         Column('peak MiB', 'peak_kib', scale=1 / 1024)),
+        Chart('ms from start to end', Column('', 'wall_us', scale=1e-3))),
+}
