@@ -15,8 +15,10 @@ uint32_t la_mode = LA_MODE_PASSIVE;
 __thread struct la_state *la_state_of_thread;
 struct la_state la_state_gone = { .spare = true };
 
-/* States in use, and those of threads that ended; under LA_LOCK_STATES. */
-static struct la_state *all, *unused;
+/* All there ever were, the newest first: read without a lock. */
+static struct la_state *newest;
+/* Those whose threads ended; under LA_LOCK_STATES. */
+static struct la_state *unused;
 
 static pthread_key_t at_thread_end;
 static bool have_key;
@@ -76,13 +78,18 @@ static void sum_state(const struct la_state *state, struct la_counts *totals,
 	}
 }
 
+static const struct la_state *every_state(void)
+{
+	return __atomic_load_n(&newest, __ATOMIC_ACQUIRE);
+}
+
+/* What states that are not in use hold is nothing. */
 void la_state_sum_held(struct la_counts *totals, uint32_t most)
 {
-	la_lock(LA_LOCK_STATES);
-	for (const struct la_state *state = all; state; state = state->next)
+	for (const struct la_state *state = every_state(); state;
+	     state = state->older)
 		sum_state(state, totals, most);
 	sum_state(&la_state_gone, totals, most);
-	la_unlock(LA_LOCK_STATES);
 }
 
 /* A move that is under way makes the sum uneven, and so unequal later. */
@@ -90,11 +97,10 @@ uint64_t la_state_moves(void)
 {
 	uint64_t moves = 0;
 
-	la_lock(LA_LOCK_STATES);
-	for (const struct la_state *state = all; state; state = state->next)
+	for (const struct la_state *state = every_state(); state;
+	     state = state->older)
 		moves += __atomic_load_n(&state->held_version,
 					 __ATOMIC_ACQUIRE);
-	la_unlock(LA_LOCK_STATES);
 	return moves;
 }
 
@@ -105,18 +111,9 @@ static void retire(struct la_state *state)
 	for (unsigned i = 0; i < LA_HELD_COUNTS; i++)
 		release(&state->held[i]);
 	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);
-	state->next = unused;
+	state->in_use = false;
+	state->next_unused = unused;
 	unused = state;
-}
-
-static void unlink_state(struct la_state *state)
-{
-	struct la_state **link = &all;
-
-	while (*link && *link != state)
-		link = &(*link)->next;
-	if (*link)
-		*link = state->next;
 }
 
 /*
@@ -136,7 +133,6 @@ static void thread_ends(void *argument)
 	if (!state || state == &la_state_gone)
 		return;
 	la_lock(LA_LOCK_STATES);
-	unlink_state(state);
 	retire(state);
 	la_unlock(LA_LOCK_STATES);
 }
@@ -149,16 +145,40 @@ int la_state_boot(void)
 	return -error;
 }
 
+/* What was mapped for an earlier thread serves the next. */
 static void prepare(struct la_state *state)
 {
 	struct la_events *pending = state->pending;
 	struct la_trail *trail = state->trail;
+	struct la_state *older = state->older;
+	uint32_t held_version = state->held_version;
 
-	/* What was mapped for an earlier thread serves the next. */
 	memset(state, 0, sizeof(*state));
 	state->pending = pending;
 	state->trail = trail;
+	state->older = older;
+	state->held_version = held_version;
 	state->frame_mask = UINTPTR_MAX;
+	state->in_use = true;
+}
+
+/* A state for a thread, or NULL. Under LA_LOCK_STATES. */
+static struct la_state *obtain(void)
+{
+	struct la_state *state = unused;
+
+	if (state) {
+		unused = state->next_unused;
+		prepare(state);
+		return state;
+	}
+	state = la_memory_keep(sizeof(*state));
+	if (!state)
+		return NULL;
+	state->older = newest;
+	prepare(state);
+	__atomic_store_n(&newest, state, __ATOMIC_RELEASE);
+	return state;
 }
 
 struct la_state *la_state_create(void)
@@ -169,16 +189,7 @@ struct la_state *la_state_create(void)
 	if (la_lock_held(LA_LOCK_STATES) || la_lock_held(LA_LOCK_MEMORY))
 		return NULL;
 	la_lock(LA_LOCK_STATES);
-	state = unused;
-	if (state)
-		unused = state->next;
-	else
-		state = la_memory_keep(sizeof(*state));
-	if (state) {
-		prepare(state);
-		state->next = all;
-		all = state;
-	}
+	state = obtain();
 	la_unlock(LA_LOCK_STATES);
 	if (!state)
 		return NULL;
@@ -194,19 +205,7 @@ struct la_state *la_state_create(void)
 
 void la_state_after_fork(void)
 {
-	struct la_state *mine = la_state_of_thread;
-	struct la_state *state = all;
-
-	all = NULL;
-	while (state) {
-		struct la_state *next = state->next;
-
-		if (state == mine) {
-			state->next = all;
-			all = state;
-		} else {
+	for (struct la_state *state = newest; state; state = state->older)
+		if (state->in_use && state != la_state_of_thread)
 			retire(state);
-		}
-		state = next;
-	}
 }

@@ -11,7 +11,8 @@
  *   own              the agent's own thread, or the agent is calling libraries
  *                    that may allocate: nothing is tracked.
  *
- * Only the thread itself uses its state, but for `held`, which snapshots read.
+ * Only the thread itself uses its state, but for `held`, which snapshots read. A
+ * state's memory is never given back, only used for another thread.
  */
 #ifndef LA_STATE_H
 #define LA_STATE_H
@@ -61,7 +62,9 @@ struct la_state {
 	uint32_t held_version; /* odd while held counts move to their sites */
 	struct la_held held[LA_HELD_COUNTS];
 	uint32_t frames[LA_MOST_FRAMES];
-	struct la_state *next; /* of all states, or of the unused ones */
+	bool in_use;
+	struct la_state *older; /* of all states there ever were */
+	struct la_state *next_unused;
 };
 
 enum la_mode {
