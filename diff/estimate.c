@@ -18,12 +18,12 @@ double estimate_allocated(const struct estimate_pair *pair)
 {
 	if (!pair->same_process)
 		return pair->allocated_before + pair->allocated_after;
-	return fmax(0, pair->allocated_after - pair->allocated_before);
+	return fabs(pair->allocated_after - pair->allocated_before);
 }
 
 /*
- * Let A be the variance of what was live before and B that of what is live
- * after. Two processes share no block, and the variance of the difference is
+ * Let A be the variance of what was live earlier and B that of what is live
+ * later. Two processes share no block, and the variance of the difference is
  * A + B. In one process, what is live in both, with the variance S, has the
  * same estimate in both and cancels out. So growth is the difference of two
  * sums that share no block: what came, B - S, and what went, A - S, which makes
@@ -40,12 +40,15 @@ double estimate_allocated(const struct estimate_pair *pair)
  */
 double estimate_growth(const struct estimate_pair *pair)
 {
-	double before = pair->live_before, after = pair->live_after;
+	/* Asked for, the snapshot taken later may be the one "before". */
+	bool turned = pair->allocated_after < pair->allocated_before;
+	double earlier = turned ? pair->live_after : pair->live_before;
+	double later = turned ? pair->live_before : pair->live_after;
 	double shared = 0;
 
 	if (pair->same_process && pair->same_rate)
-		shared = between(0, after - estimate_allocated(pair), before);
-	return before + after - 2 * shared;
+		shared = between(0, later - estimate_allocated(pair), earlier);
+	return earlier + later - 2 * shared;
 }
 
 double estimate_margin(double variance)

@@ -176,8 +176,8 @@ static int load_locations(struct loader *loader)
 
 int loader_frames(struct loader *loader)
 {
-	return load_mappings(loader) || check_functions(loader) ||
-			       load_locations(loader) ?
-		       -1 :
-		       0;
+	if (load_mappings(loader) || check_functions(loader) ||
+	    load_locations(loader))
+		return -1;
+	return 0;
 }

@@ -65,11 +65,9 @@ static void note_periods(const struct text_part *part, bool *first)
 {
 	const struct snapshot *before = part->growth->before;
 	const struct snapshot *after = part->growth->after;
-	bool sampled = snapshot_is_sampled(after);
 
-	if (!before ||
-	    (before->period == after->period && snapshot_is_sampled(before)) ||
-	    (!sampled && !snapshot_is_sampled(before)))
+	if (!before || before->period == after->period ||
+	    (!snapshot_is_sampled(before) && !snapshot_is_sampled(after)))
 		return;
 	start_note(part, first);
 	put_period(part, "old", before);

@@ -59,6 +59,16 @@ class Errors(LeakdiffTest):
                           row['after_objects_error']),
                          (3 * MEBI, 5 * MEBI, 30, 50))
 
+    def test_is_the_same_the_other_way_round(self):
+        a, b = self.pair(old(), new())
+        rows = by_function(self.json(a, b)['rows'])
+        turned = by_function(self.json('--as-given', b, a)['rows'])
+        for name, row in rows.items():
+            for figure in ('growth_bytes', 'alloc_objects'):
+                self.assertEqual(turned[name][figure], -row[figure])
+                self.assertEqual(turned[name][f'{figure}_error'],
+                                 row[f'{figure}_error'], name)
+
     def test_of_what_went(self):
         rows = self.rows(old(), new())
         self.assertEqual(rows['gone']['growth_bytes_error'], MEBI)
