@@ -103,7 +103,8 @@ def bars(title, subtitles, blocks, origin=0, logarithmic=False):
     parts, y = [], TOP
     for heading, block in blocks:
         y += GAP - LINE / 2
-        parts.append(text(16, y, heading, font_weight='bold'))
+        parts.append(text(16, y, heading, font_weight='bold', stroke='white',
+                          stroke_width=5, paint_order='stroke'))
         y += LINE / 2
         for bar in block:
             parts += one_bar(bar, y, scale, origin)

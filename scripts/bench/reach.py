@@ -6,7 +6,7 @@ gives no line; one whose setup is missing is shown as not measured.
 
 import collections
 
-from scripts.bench import programs, servers, snapshot
+from scripts.bench import pairs, programs, servers, snapshot
 from scripts.bench.report import number, table
 from scripts.bench.samples import spread
 
@@ -32,6 +32,13 @@ def paired(above, below):
     return spread(above[i] / below[i] for i in above if below.get(i, 0) > 0)
 
 
+def thread_cases(samples):
+    """[(case, words)] of those with several threads; at least of two."""
+    found = [case for case in samples.cases('threads') if case != 'own-1']
+    return [(case, pairs.thread_title(case))
+            for case in found or ('own-2', 'handover-2')]
+
+
 def pairs_aims(samples):
     def added(case, setup, base='native', group='micro'):
         return samples.added(group, case, setup, base, 'cpu_ns')
@@ -55,12 +62,9 @@ def pairs_aims(samples):
             paired(added('depth60', 'exact'), deep), 1.5, fold),
         Aim('exact: added to a pair', '≤ 25 ns (the goal)',
             spread(deep.values()), 25, unit('ns')),
-        Aim('exact: added with 2 threads, over 1', '≤ 1.3×',
-            paired(threads('own-2', 'exact'), threads('own-1', 'exact')),
-            1.3, fold),
-        Aim('exact: the same, one allocates and one frees', '≤ 1.3×',
-            paired(threads('handover-2', 'exact'), threads('own-1', 'exact')),
-            1.3, fold),
+        *(Aim(f'exact: added with {words}, over 1', '≤ 1.3×',
+              paired(threads(case, 'exact'), threads('own-1', 'exact')),
+              1.3, fold) for case, words in thread_cases(samples)),
         Aim('sampled: added to a pair', '≤ 3 ns',
             spread(ours.values()), 3, unit('ns')),
         Aim('sampled: more than jemalloc\'s sampling adds', '≤ 0 ns',

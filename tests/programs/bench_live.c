@@ -25,7 +25,7 @@ static uint64_t next_random(void)
 	return state;
 }
 
-static void fill(void **held, unsigned long count)
+__attribute__((noinline)) static void fill(void **held, unsigned long count)
 {
 	for (unsigned long i = 0; i < count; i++) {
 		size_t size = SMALLEST + next_random() % (LARGEST - SMALLEST + 1);
