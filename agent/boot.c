@@ -14,6 +14,7 @@
 
 #include "agent/cgroup.h"
 #include "agent/dump.h"
+#include "agent/filter.h"
 #include "agent/frames.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
@@ -113,6 +114,7 @@ static void after_fork_in_child(void)
 	int host_errno = errno;
 
 	la_state_after_fork();
+	la_filter_after_fork();
 	la_threads_after_fork();
 	la_process_after_fork();
 	la_store_after_fork();
@@ -190,6 +192,11 @@ static const char *variable(char **environment, const char *assignment)
 	return NULL;
 }
 
+static void filter_is_crowded(void)
+{
+	la_trigger_post(LA_POST_FILTER);
+}
+
 static void grew(void)
 {
 	la_trigger_post(LA_POST_GROWTH);
@@ -206,6 +213,9 @@ static void activate(void)
 {
 	active = true;
 	la_dump_boot(&options);
+	/* Without it, frees only cost more. */
+	if (options.sample)
+		la_filter_boot(filter_is_crowded);
 	la_store_choose(&options, variable(environ, "TMPDIR="));
 	la_tracker_watch_growth(options.growth, grew);
 	la_lock_boot(orphaned);

@@ -45,7 +45,8 @@ static size_t mapped_bytes(uint64_t counts)
 
 static struct la_filter *new_filter(uint64_t bytes)
 {
-	struct la_filter *filter = la_memory_map(mapped_bytes(bytes));
+	struct la_filter *filter =
+		la_memory_map_for(LA_MEMORY_LIVE, mapped_bytes(bytes));
 
 	if (filter)
 		filter->mask = bytes - 1;
@@ -155,6 +156,8 @@ void la_filter_grow(void (*walk)(unsigned shard,
 
 void la_filter_after_fork(void)
 {
+	/* Nobody has heard that it is crowded, either. */
+	set_most(la_filter_now);
 	if (!growing)
 		return;
 	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++) {
@@ -162,8 +165,8 @@ void la_filter_after_fork(void)
 		shards[shard].larger = NULL;
 	}
 	if (growing != la_filter_now)
-		la_memory_unmap(growing, mapped_bytes(growing->mask + 1));
-	set_most(la_filter_now);
+		la_memory_unmap_for(LA_MEMORY_LIVE, growing,
+				    mapped_bytes(growing->mask + 1));
 	growing = NULL;
 }
 

@@ -11,7 +11,7 @@
 uint64_t la_sampler_interval;
 
 static uint64_t first_random;
-static uint64_t threads;
+static uint64_t states; /* of random numbers that were begun */
 
 /* SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
  * Generators" (2014). */
@@ -73,15 +73,20 @@ void la_sampler_boot(uint64_t interval, uint64_t seed)
 {
 	la_sampler_interval = interval;
 	first_random = seed ? seed : kernel_random();
-	threads = 0;
+	states = 0;
+}
+
+uint64_t la_sampler_random(void)
+{
+	uint64_t number = __atomic_fetch_add(&states, 1, __ATOMIC_RELAXED);
+
+	return first_random + next_random(&number);
 }
 
 /* Takes away what the thread's first block has counted already. */
 static void begin(struct la_sampler *sampler)
 {
-	uint64_t number = __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED);
-
-	sampler->random = first_random + next_random(&number);
+	sampler->random = la_sampler_random();
 	sampler->begun = true;
 	sampler->until +=
 		draw_distance(&sampler->random, la_sampler_interval);

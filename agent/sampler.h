@@ -55,11 +55,14 @@ static inline bool la_sampler_takes(struct la_sampler *sampler, uint64_t bytes)
  */
 double la_sampler_chance(uint64_t bytes, uint64_t interval);
 
+/* A state of random numbers of its own, repeatable as the threads' are. */
+uint64_t la_sampler_random(void);
+
 /*
  * Whether a block that was sampled at interval `from` is among those that
  * sampling at the larger interval `to` takes: true with the ratio of the two
- * chances. *random is the state of the caller's random numbers, any number at
- * first. Any thread.
+ * chances. *random is the state of the caller's random numbers, at first one of
+ * la_sampler_random. Any thread.
  */
 bool la_sampler_keep(uint64_t *random, uint64_t bytes, uint64_t from,
 		     uint64_t to);

@@ -6,7 +6,9 @@
 
 #include "agent/control.h"
 #include "agent/dump.h"
+#include "agent/filter.h"
 #include "agent/format/control_page.h"
+#include "agent/heap.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
 #include "agent/process.h"
@@ -176,6 +178,8 @@ static void serve_posts(void)
 		dump("signal");
 	if (posts & LA_POST_GROWTH)
 		dump("growth");
+	if (posts & LA_POST_FILTER)
+		la_filter_grow(la_heap_walk_shard);
 }
 
 static int obey(uint32_t verb)

@@ -12,9 +12,13 @@
 /* Starts the thread, if it does not run; on a host thread. 0 or -errno. */
 int la_trigger_start(const struct la_options *options);
 
-enum la_post { LA_POST_SIGNAL = 1, LA_POST_GROWTH = 2 };
+enum la_post {
+	LA_POST_SIGNAL = 1,
+	LA_POST_GROWTH = 2,
+	LA_POST_FILTER = 4 /* filter.h: it is to grow */
+};
 
-/* Asks for a snapshot and returns at once. Any thread, in signal handlers. */
+/* Asks for a snapshot, or that, and returns at once. Any thread, in signal handlers. */
 void la_trigger_post(enum la_post post);
 
 /*

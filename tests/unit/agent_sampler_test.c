@@ -316,7 +316,7 @@ static void test_thinned_samples_are_samples(void **state)
 	static const uint64_t sizes[] = { 1, 100, 3000, 100000 };
 	static const uint64_t intervals[] = { 0, 1, 64, 1000, 65536 };
 	enum { BLOCKS = 200 * 1000 };
-	uint64_t random = 11;
+	uint64_t random = la_sampler_random();
 
 	(void)state;
 	for (unsigned i = 0; i < array_length(sizes); i++)
