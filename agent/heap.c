@@ -131,7 +131,8 @@ static bool grow(struct shard *shard)
 	uint32_t capacity = next_capacity(old.capacity);
 	/* The first ones share pages: most shards of a small program stay so. */
 	struct slot *larger =
-		old.slots ? la_memory_map(capacity * sizeof(*larger)) :
+		old.slots ? la_memory_map_for(LA_MEMORY_LIVE,
+					      capacity * sizeof(*larger)) :
 			    la_memory_keep(capacity * sizeof(*larger));
 
 	if (!larger)
@@ -142,7 +143,8 @@ static bool grow(struct shard *shard)
 		if (old.slots[i].address_and_size)
 			*find(shard, address_of(&old.slots[i])) = old.slots[i];
 	if (old.capacity > FIRST_SLOTS)
-		la_memory_unmap(old.slots, old.capacity * sizeof(*old.slots));
+		la_memory_unmap_for(LA_MEMORY_LIVE, old.slots,
+				    old.capacity * sizeof(*old.slots));
 	return true;
 }
 
@@ -314,11 +316,12 @@ void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
 {
 	struct visitor visitor = { visit, argument };
 	size_t size = buffer_bytes();
-	struct slot *buffer = size ? la_memory_map(size) : NULL;
+	struct slot *buffer =
+		size ? la_memory_map_for(LA_MEMORY_SNAPSHOT, size) : NULL;
 
 	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++)
 		walk_shard(number, buffer, buffer ? size : 0, visitor);
-	la_memory_unmap(buffer, size);
+	la_memory_unmap_for(LA_MEMORY_SNAPSHOT, buffer, size);
 }
 
 void la_heap_walk_shard(unsigned shard, void (*visit)(uintptr_t address))

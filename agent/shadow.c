@@ -15,13 +15,13 @@ static void *have(void **place, size_t bytes)
 
 	if (there)
 		return there;
-	fresh = la_memory_map(bytes);
+	fresh = la_memory_map_for(LA_MEMORY_LIVE, bytes);
 	if (!fresh)
 		return NULL;
 	if (__atomic_compare_exchange_n(place, &there, fresh, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return fresh;
-	la_memory_unmap(fresh, bytes);
+	la_memory_unmap_for(LA_MEMORY_LIVE, fresh, bytes);
 	return there;
 }
 
