@@ -2,18 +2,21 @@
 
 usage: python3 -m scripts.bench [OPTION]... [GROUP]...
 
-Groups: micro threads servers programs memory snapshots compare startup. None means all. Leaves report.md, one chart for each
-group and the raw numbers, results.json, in FOLDER (build/bench). --report
-makes the report and the charts anew from results.json.
+Groups: micro threads servers programs memory snapshots compare startup; none
+means all. Leaves report.md, one chart for each group and the raw numbers,
+results.json, in FOLDER (build/bench, or a folder in it for some groups).
+--report makes the report and the charts anew from results.json, --readme
+prints the table of the README.
 """
 
 import argparse
 import os
 import pathlib
 import sys
+import time
 
 from scripts.bench import (charts, machine, memory, pairs, programs, reach,
-                           report, servers, setups, snapshot, startup)
+                           readme, report, servers, setups, snapshot, startup)
 from scripts.bench.bench import Bench
 from scripts.bench.samples import load, save
 
@@ -34,6 +37,8 @@ def arguments():
     parser.add_argument('--out', type=pathlib.Path, help='folder of results')
     parser.add_argument('--report', action='store_true',
                         help='only report on results.json once more')
+    parser.add_argument('--readme', action='store_true',
+                        help='only print the table of the README')
     options = parser.parse_args()
     for name in options.groups:
         if name not in GROUPS:
@@ -50,7 +55,9 @@ def measured(options):
     facts = machine.facts(options.quick)
     with Bench(options.quick, options.agent) as bench:
         for name in options.groups or GROUPS:
+            start = time.monotonic()
             GROUPS[name].run(bench)
+            bench.say(f'{name}: {time.monotonic() - start:.0f} s')
         facts['not_measured'] = bench.notes
         return facts, bench.samples, bench.failures
 
@@ -59,9 +66,12 @@ def main():
     options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
     results = options.out / 'results.json'
-    if not options.report:
+    if not options.report and not options.readme:
         save(results, *measured(options))
     facts, samples, failures = load(results)
+    if options.readme:
+        print(readme.text(facts, samples))
+        return 0
     drawn = charts.write(options.out, samples, facts, GROUPS)
     aims = reach.section(samples, set(samples.groups()) == set(GROUPS))
     text = report.whole(facts, samples, failures, GROUPS, aims, drawn)

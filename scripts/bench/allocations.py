@@ -5,8 +5,8 @@ from tests.support import snapshots
 
 def newest(folder):
     """The last snapshot written there, or None."""
-    found = sorted(folder.glob('*.pb.gz'), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None
+    return max(folder.glob('*.pb.gz'), default=None,
+               key=lambda path: path.stat().st_mtime)
 
 
 def allocated(bench, setup):

@@ -19,8 +19,9 @@ def first(pattern, path):
 def versions():
     """{package: version} of those that are installed."""
     done = subprocess.run(
-        ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status} ${Version}\n',
-         *PEERS], capture_output=True, text=True)
+        ['dpkg-query', '-W', '-f',
+         '${Package} ${db:Status-Status} ${Version}\n', *PEERS],
+        capture_output=True, text=True)
     found = [line.split() for line in done.stdout.splitlines()]
     return {words[0]: words[2] for words in found
             if len(words) == 3 and words[1] == 'installed'}

@@ -58,7 +58,8 @@ def thread_cases(cores):
         if count % 2 == 0:
             case = f'handover-{count}'
             cases[case] = (thread_title(case),
-                           {'threads': count, 'handover': 1}, THREAD_SETUPS)
+                           {'threads': count, 'handover': 1, 'live': 4096},
+                           THREAD_SETUPS)
     return cases
 
 
@@ -83,7 +84,9 @@ GROUPS = {
     'threads': Group(
         'Threads',
         'The same pairs, 26 frames deep, 1,024 live blocks each, with every '
-        'thread on a core of its own. CPU is summed over the threads.',
+        'thread on a core of its own. Two that hand over have 4,096 blocks '
+        'between them, and wait for each other by the 1,024. CPU is summed '
+        'over the threads.',
         lambda bench: measure(bench, 'threads',
                               thread_cases(len(bench.cores))),
         thread_title, COLUMNS,

@@ -10,7 +10,7 @@ import sys
 import xml.etree.ElementTree
 
 from scripts.bench import (charts, launch, memory, pairs, programs, reach,
-                           report, servers, setups, snapshot, startup)
+                           readme, report, servers, setups, snapshot, startup)
 from scripts.bench.bench import Bench
 from scripts.bench.samples import Samples, spread
 from tests.support import snapshots
@@ -92,6 +92,21 @@ class ReportTest(HostTest):
         self.assertEqual(table['leakagent, exact'][:2],
                          ['3.00 (3.00 – 3.00)', '1.50 (1.50 – 1.50)'])
         self.assertIn('- it broke', text)
+
+
+class ReadmeTest(HostTest):
+    def test_one_row_a_workload(self):
+        samples = samples_of({'native': [20.04], 'exact': [70.0],
+                              'heaptrack': [25.5]})
+        samples.records += samples_of(
+            {'native': [2e6, 2e6], 'exact': [2.2e6, 2.4e6]}, 'servers',
+            'nginx', 'cpu_us').records
+        lines = readme.text(FACTS, samples).splitlines()
+        self.assertIn('A Processor, 16 cores', lines[0])
+        self.assertEqual(lines[4:], [
+            '| ns of a malloc and free: 26 frames deep, 1,024 live blocks '
+            '| 20.0 |  | +50 |  | +5.5 |',
+            '| CPU of nginx | 2.0 s |  | 1.15× |  |  |'])
 
 
 class AimsTest(HostTest):
