@@ -112,6 +112,29 @@ static void *look_up(void *where, enum operator_name name)
 	return found;
 }
 
+/*
+ * The same in an object and its dependencies. Its link map is no handle when it
+ * was loaded as a dependency itself.
+ */
+static void *look_up_in(const struct link_map *object, enum operator_name name)
+{
+	struct la_state *state = la_state_get();
+	const char *path = *object->l_name ? object->l_name : NULL;
+	void *handle, *found = NULL;
+
+	if (state)
+		state->own++;
+	handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+	if (handle) {
+		found = look_up(handle, name);
+		dlclose(handle);
+	}
+	dlerror();
+	if (state)
+		state->own--;
+	return found;
+}
+
 /* The definition that the caller's own object and its dependencies have. */
 static void *search_object(enum operator_name name, uintptr_t caller)
 {
@@ -119,11 +142,16 @@ static void *search_object(enum operator_name name, uintptr_t caller)
 	void *found = NULL;
 	Dl_info info;
 
-	/* glibc's handles are the objects' link maps. */
 	if (dladdr1((void *)caller, &info, (void **)&object, RTLD_DL_LINKMAP))
-		found = look_up(object, name);
+		found = look_up_in(object, name);
 	return found ? found : last_resort(name);
 }
+
+/*
+ * The last one that was found so. Operators may end in a jump to another one,
+ * which then seems to be called by the hook that called the first.
+ */
+static __thread uintptr_t last_own;
 
 static struct next find_own(enum operator_name name, uintptr_t caller)
 {
@@ -133,12 +161,17 @@ static struct next find_own(enum operator_name name, uintptr_t caller)
 		la_modules_refresh();
 	generation = la_modules_generation();
 	module = la_modules_find(caller);
+	if (module && la_module_at(module)->ours && last_own) {
+		caller = last_own;
+		module = la_modules_find(caller);
+	}
 	if (!module || own_operators[name].module != module ||
 	    own_operators[name].generation != generation) {
 		own_operators[name].next.function = search_object(name, caller);
 		own_operators[name].module = module;
 		own_operators[name].generation = generation;
 	}
+	last_own = (uintptr_t)own_operators[name].next.function;
 	return own_operators[name].next;
 }
 

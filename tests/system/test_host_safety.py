@@ -47,6 +47,15 @@ class Memory(HostTest):
                               program('libown_new.so'), copy])
         self.assertEqual(done.stdout, 'its own\n' * 4)
 
+    def test_operators_of_libraries_that_others_need(self):
+        """A host in C loads a library that needs another one in C++, whose
+        constructors use new and delete."""
+        script = ('import ctypes\n'
+                  'ctypes.CDLL("libprotoc.so.32")\n'
+                  'print("loaded")')
+        done = self.run_both(['/usr/bin/python3', '-c', script])
+        self.assertEqual(done.stdout, 'loaded\n')
+
 
 class Files(HostTest):
     def test_files_of_others_cost_none_of_ours(self):
