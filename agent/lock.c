@@ -114,9 +114,14 @@ void la_calm_begin(void)
 	static const la_signal_set everything = UINT64_MAX;
 	la_signal_set before = 0;
 
+	/* Raised only while signals are blocked: no handler comes in between. */
+	if (calm_depth) {
+		calm_depth++;
+		return;
+	}
 	la_sys_sigprocmask(SIG_SETMASK, &everything, &before);
-	if (calm_depth++ == 0)
-		own_mask = before;
+	own_mask = before;
+	calm_depth = 1;
 }
 
 void la_calm_end(void)

@@ -3,7 +3,7 @@
 #include "agent/trail.h"
 
 #include "agent/frames.h"
-#include "agent/index.h"
+#include "agent/lock.h"
 #include "agent/memory.h"
 #include "agent/modules.h"
 #include "agent/sites.h"
@@ -23,7 +23,7 @@ enum { TRAIL_FRAMES = LA_MOST_FRAMES + SPARE_FRAMES + 64 };
 
 enum { NODES_TOGETHER = 16 };
 
-enum { FRAME_MEMO_BITS = 9, NODE_MEMO_BITS = 11 };
+enum { FRAME_MEMO_BITS = 10, NODE_MEMO_BITS = 11 };
 
 /* What is asked of a frame, without a way to where it is kept. */
 struct place {
@@ -60,11 +60,12 @@ struct la_trail {
 	uint32_t generation; /* of the modules */
 	enum outcome outcome;
 	unsigned count;
+	bool calm; /* this capture has begun one, see lock.h */
 	unsigned stamped; /* steps beyond `count` that leaves may still know */
 	uint64_t last_stamp;
-	struct step steps[TRAIL_FRAMES]; /* the outermost first */
+	/* The outermost first; while unwinding, fresh ones lie at the end. */
+	struct step steps[TRAIL_FRAMES];
 	struct la_word words[2 * TRAIL_FRAMES];
-	struct step fresh[TRAIL_FRAMES]; /* while unwinding: the leaf first */
 	struct {
 		uintptr_t address;
 		struct place place;
@@ -285,6 +286,12 @@ static bool is_shown(const struct step *step, const struct step *neighbour)
 		 neighbour->place.id == LA_FRAME_ID_JIT);
 }
 
+/* The fresh ones, counted from the leaf. */
+static struct step *fresh_step(struct la_trail *trail, unsigned number)
+{
+	return &trail->steps[TRAIL_FRAMES - 1 - number];
+}
+
 /* Puts the fresh frames on the trail, outermost first. */
 static void extend(struct la_trail *trail, unsigned fresh)
 {
@@ -297,7 +304,7 @@ static void extend(struct la_trail *trail, unsigned fresh)
 			trail->count ? &trail->steps[trail->count - 1] : NULL;
 		struct step *step = &trail->steps[trail->count++];
 
-		*step = trail->fresh[fresh];
+		*step = *fresh_step(trail, fresh);
 		step->stamp = ++trail->last_stamp;
 		describe(trail, step, caller);
 		step->shown = (uint16_t)((caller ? caller->shown : 0) +
@@ -352,6 +359,11 @@ static bool name_steps(struct la_trail *trail, unsigned from, uint32_t caller)
 {
 	unsigned at = find_nodes(trail, from, caller);
 
+	/* A new stack takes several locks: one calm for all of them. */
+	if (at < trail->count && !trail->calm) {
+		trail->calm = true;
+		la_calm_begin();
+	}
 	while (at < trail->count) {
 		unsigned done = make_nodes(
 			trail, at, at > from ? trail->steps[at - 1].node : caller);
@@ -387,14 +399,16 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 	unsigned kept = trail->count, shown = 0;
 
 	for (*fresh = 0; shown < enough && *fresh < TRAIL_FRAMES; ++*fresh) {
-		struct step *step = &trail->fresh[*fresh];
+		struct step *step = fresh_step(trail, *fresh);
 		enum la_step went;
 
+		/* What is about to be overwritten is not kept. */
+		if (kept > (size_t)(step - trail->steps))
+			kept = (unsigned)(step - trail->steps);
 		while (kept && trail->steps[kept - 1].registers.sp <
 				       registers.sp)
 			kept--;
 		if (kept && same_way(&trail->steps[kept - 1], &registers) &&
-		    *fresh + kept <= TRAIL_FRAMES &&
 		    unchanged(state, trail, kept - 1))
 			return kept;
 		step->registers = registers;
@@ -402,7 +416,7 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 			trail->outcome = TRAIL_LOST;
 			return 0;
 		}
-		shown += is_shown(step, *fresh ? step - 1 : NULL);
+		shown += is_shown(step, *fresh ? step + 1 : NULL);
 		step->elsewhere = false;
 		if (la_likely(la_unwind_step_plainly(&step->place.rule,
 						     &registers, limit)))
@@ -525,12 +539,25 @@ static struct la_trail *begin(struct la_state *state)
 	return trail;
 }
 
+static void end(struct la_trail *trail)
+{
+	if (trail->calm) {
+		trail->calm = false;
+		la_calm_end();
+	}
+}
+
 uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
 {
 	struct la_trail *trail = begin(state);
 	unsigned fresh;
+	uint32_t node;
 
-	return trail ? capture(state, trail, registers, &fresh) : 0;
+	if (!trail)
+		return 0;
+	node = capture(state, trail, registers, &fresh);
+	end(trail);
+	return node;
 }
 
 /* Whether words are all that the stack on the trail depends on. */
@@ -594,9 +621,13 @@ uint32_t la_trail_heap_site(struct la_state *state,
 {
 	struct la_trail *trail = begin(state);
 	unsigned fresh;
-	uint32_t node = trail ? capture(state, trail, registers, &fresh) : 0;
-	uint32_t site = node ? la_sites_heap(node) : 0;
+	uint32_t node, site;
 
+	if (!trail)
+		return 0;
+	node = capture(state, trail, registers, &fresh);
+	site = node ? la_sites_heap(node) : 0;
+	end(trail);
 	if (site && !state->spare && only_words_matter(state, trail))
 		remember(state, trail, fresh, site);
 	return site;
