@@ -137,6 +137,8 @@ static bool grow(struct shard *shard)
 
 	if (!larger)
 		return false;
+	if (!old.slots)
+		shard->random = la_sampler_random();
 	shard->slots = larger;
 	shard->capacity = capacity;
 	for (uint32_t i = 0; i < old.capacity; i++)
