@@ -47,7 +47,10 @@ NOINLINE static int tail_pointer(int n)
 
 NOINLINE static int tail_caller(int n)
 {
-	return tail_pointer(n) + 1;
+	int result = tail_pointer(n);
+
+	NO_TAIL_CALL;
+	return result + 1;
 }
 
 int main(int argc, char **argv)
