@@ -128,7 +128,7 @@ static void test_documented_keys(void **state)
 	static const char *const keys[] = {
 		"dir",	"interval",  "signal", "growth", "exit",     "keep",
 		"dir_limit", "depth", "only", "children", "start", "sample",
-		"seed", "memory",
+		"seed", "memory", "verify",
 	};
 	char line[256];
 	unsigned found = 0;
@@ -213,6 +213,7 @@ static const struct key keys[] = {
 	{ "sample", "LEAKAGENT_SAMPLE", "512k", "1024G" },
 	{ "seed", "LEAKAGENT_SEED", "77", "18446744073709551615" },
 	{ "memory", "LEAKAGENT_MEMORY", "25%", "64M" },
+	{ "verify", "LEAKAGENT_VERIFY", "on", "off" },
 };
 
 static void expect_first_values(struct la_options *expected)
@@ -232,6 +233,7 @@ static void expect_first_values(struct la_options *expected)
 	expected->sample = 512 << 10;
 	expected->seed = 77;
 	expected->memory.percent = 25;
+	expected->verify = true;
 }
 
 static void expect_other_values(struct la_options *expected)
@@ -265,6 +267,7 @@ static void assert_options(const struct la_options *expected)
 	assert_int_equal(options.seed, expected->seed);
 	assert_int_equal(options.memory.bytes, expected->memory.bytes);
 	assert_int_equal(options.memory.percent, expected->memory.percent);
+	assert_int_equal(options.verify, expected->verify);
 }
 
 static void test_every_key_in_the_file(void **state)
