@@ -8,6 +8,12 @@
 #include "agent/sites.h"
 #include "agent/unwind_cursor.h"
 
+/*
+ * Of stacks, in one walk. On one stack each step leads further up, but between
+ * them what is broken may lead in circles.
+ */
+enum { MOST_CHANGES = 1000 };
+
 static unsigned most_frames = 64;
 
 void la_stack_set_depth(unsigned depth)
@@ -73,6 +79,7 @@ struct la_capture la_stack_walk(struct la_state *state,
 	struct la_capture capture = { 0 };
 	uintptr_t limit = la_stack_limit(state, registers.sp);
 	uint32_t last = 0;
+	unsigned changes = 0;
 
 	/* States that threads share are used under a lock. */
 	if (patient && !state->spare && la_unlikely(la_modules_suspected()))
@@ -95,6 +102,8 @@ struct la_capture la_stack_walk(struct la_state *state,
 			continue;
 		case LA_STEP_INTERRUPTED:
 		case LA_STEP_ELSEWHERE:
+			if (++changes > MOST_CHANGES)
+				break;
 			limit = la_stack_limit(state, registers.sp);
 			continue;
 		case LA_STEP_END:

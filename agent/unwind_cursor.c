@@ -13,7 +13,9 @@
 enum {
 	PAGE = 4096,
 	PAGES = 64,    /* that are known to be readable */
-	OWN_FRAMES = 32 /* the agent's own, at most, before `from` */
+	OWN_FRAMES = 32, /* the agent's own, at most, before `from` */
+	/* More than any stack has: a broken one may lead in circles. */
+	MOST_FRAMES = 1 << 22
 };
 
 struct walk {
@@ -172,12 +174,15 @@ static void walk_outwards(void *argument)
 			walk->end = LA_WALK_ASTRAY;
 			return;
 		}
-	do
+	for (unsigned frames = 0; frames < MOST_FRAMES; frames++) {
 		if (!walk->visit(walk->argument, pc_of(walk, &cursor))) {
 			walk->end = LA_WALK_STOPPED;
 			return;
 		}
-	while (step(walk, &cursor));
+		if (!step(walk, &cursor))
+			return;
+	}
+	walk->end = LA_WALK_LOST;
 }
 
 enum la_walk_end __attribute__((noinline))
