@@ -157,6 +157,32 @@ static void test_keep(void **state)
 	check_refused(la_parse_keep, not_numbers);
 }
 
+static void test_memory(void **state)
+{
+	static const struct {
+		const char *text;
+		struct la_amount amount;
+	} good[] = {
+		{ "0", { 0, 0 } },	     { "4M", { 0, 4 << 20 } },
+		{ "4194304", { 0, 4 << 20 } }, { "2G", { 0, UINT64_C(2) << 30 } },
+		{ "1%", { 1, 0 } },	     { "100%", { 100, 0 } },
+	};
+	static const char *const bad[] = { "0%",   "101%", "10 %", "%", "1%%",
+					   "4095k", "1",    "-1",   "" };
+	struct la_amount amount;
+
+	(void)state;
+	for (size_t i = 0; i < array_length(good); i++) {
+		assert_true(la_parse_memory(good[i].text, &amount));
+		assert_int_equal(amount.percent, good[i].amount.percent);
+		assert_int_equal(amount.bytes, good[i].amount.bytes);
+	}
+	amount.bytes = 77;
+	for (size_t i = 0; i < array_length(bad); i++)
+		assert_false(la_parse_memory(bad[i], &amount));
+	assert_int_equal(amount.bytes, 77);
+}
+
 static void test_switches(void **state)
 {
 	static const char *const bad[] = { "",	 "yes", "no",  "true", "ON",
@@ -300,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_depths),
 		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_signals_by_name),
