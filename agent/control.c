@@ -9,6 +9,7 @@
 #include "agent/memory.h"
 #include "agent/process.h"
 #include "agent/real.h"
+#include "agent/sampler.h"
 #include "agent/signals.h"
 #include "agent/snapshot.h"
 #include "agent/state.h"
@@ -40,6 +41,7 @@ static void refresh_status(void)
 	page->drops = la_drops();
 	if (la_snapshot_take(&snapshot))
 		return;
+	page->coarsest = snapshot.interval;
 	page->live_bytes = snapshot.live_bytes;
 	page->live_objects = snapshot.live_objects;
 	page->updated_ns = la_clock_utc();
@@ -69,6 +71,8 @@ uint32_t *la_control_open(const struct la_options *options)
 	page->signal = options->signal;
 	page->start_ns = la_process.start_ns;
 	page->interval_ns = options->interval;
+	page->agent_limit = la_memory_limit();
+	page->sample = la_sampler_interval;
 	set_text(page->command, sizeof(page->command), la_process.command);
 	set_text(page->version, sizeof(page->version), LEAKAGENT_VERSION);
 	set_text(page->allocator, sizeof(page->allocator),

@@ -63,6 +63,11 @@ struct la_control_page {
 	char allocator[256];
 	char problem[256];        /* "" or the last thing that went wrong */
 	char last_snapshot[2048]; /* "" or path of the newest snapshot */
+
+	/* Status again, later additions: 0 where the agent is older. */
+	uint64_t agent_limit; /* bytes that it may use, 0 = no limit */
+	uint64_t sample; /* mean bytes between recorded blocks, 0 = all are */
+	uint64_t coarsest; /* the same now: more, once the limit was reached */
 };
 
 _Static_assert(sizeof(struct la_control_page) <= 4096, "one page");

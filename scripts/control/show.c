@@ -103,6 +103,32 @@ static void show_field(const char *name, const char *text, size_t room)
 	putchar('\n');
 }
 
+/* What blocks are recorded, and what the limit of memory has made of that. */
+static void show_sampling(const struct la_control_page *page)
+{
+	char size[32];
+
+	if (!page->sample)
+		printf("%-14s every block", "records");
+	else
+		printf("%-14s a block in %s", "records",
+		       size_text(page->sample, size));
+	if (page->coarsest > page->sample)
+		printf("; one in %s since the memory limit was reached",
+		       size_text(page->coarsest, size));
+	putchar('\n');
+}
+
+static void show_memory(const struct la_control_page *page)
+{
+	char size[32];
+
+	printf("%-14s %s", "agent memory", size_text(page->agent_bytes, size));
+	if (page->agent_limit)
+		printf(" of at most %s", size_text(page->agent_limit, size));
+	putchar('\n');
+}
+
 static void show_counts(const struct la_control_page *page)
 {
 	char size[32], when[40];
@@ -116,8 +142,8 @@ static void show_counts(const struct la_control_page *page)
 		       (double)page->interval_ns / (double)NS_PER_S);
 	else
 		printf("%-14s off\n", "interval");
-	printf("%-14s %s\n", "agent memory",
-	       size_text(page->agent_bytes, size));
+	show_sampling(page);
+	show_memory(page);
 	printf("%-14s %" PRIu64 "\n", "drops", page->drops);
 }
 

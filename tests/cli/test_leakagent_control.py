@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 
 from tests.support import snapshots
 from tests.support.installed import copy_installed
@@ -118,6 +119,30 @@ class ControlTest(LeakagentTest):
         self.assertRegex(
             status['live'], rf'\({total.inuse_space} bytes\) in '
             rf'{total.inuse_objects} objects')
+
+    def test_status_of_sampling_and_memory(self):
+        status = self.status(self.host(memory=0))
+        self.assertEqual(status['records'], 'every block')
+        self.assertRegex(status['agent memory'], r'\A[\d.]+ [KM]iB\Z')
+        status = self.status(self.host(sample='512k', memory='64M'))
+        self.assertEqual(status['records'], 'a block in 512.0 KiB')
+        self.assertRegex(status['agent memory'],
+                         r'\A[\d.]+ [KM]iB of at most 64.0 MiB\Z')
+
+    def test_status_beyond_the_memory_limit(self):
+        host = Server([sys.executable, '-c',
+                       'blocks = [bytes(100) for _ in range(500000)]\n'
+                       'print("done", flush=True)\ninput()'],
+                      self.snapshots, memory='4M',
+                      extra={'PYTHONMALLOC': 'malloc'})
+        self.enterContext(host)
+        host.wait_for(lambda: 'done' in host.read(host.output), 'blocks')
+        status = self.status(host)
+        self.assertRegex(
+            status['records'], r'\Aevery block; one in [\d.]+ (Ki)?B since '
+            r'the memory limit was reached\Z')
+        self.assertRegex(status['agent memory'],
+                         r'\A[\d.]+ [KM]iB of at most 4.0 MiB\Z')
 
     def test_status_of_what_is_off_or_has_no_name(self):
         status = self.status(self.host(signal='off'))
