@@ -210,6 +210,7 @@ $(BUILD)/tests/unit/agent_%_test: tests/unit/agent_%_test.c $(BUILD)/agent-unit.
 # They load these.
 $(BUILD)/tests/unit/agent_stack_test $(BUILD)/tests/unit/agent_verify_test: \
 	| $(BUILD)/tests/programs/libcallers.so
+$(BUILD)/tests/unit/agent_trail_test: | $(BUILD)/tests/programs/libwalkers.so
 $(BUILD)/tests/unit/agent_frames_test: | $(addprefix $(BUILD)/tests/programs/, \
 	libplugin_one.so libplugin_two.so)
 

@@ -1,0 +1,368 @@
+/* build: -ldl */
+/*
+ * Stacks that are known again by their leaves are the stacks that they are taken
+ * for: each is compared with a plain walk. The frames are made by
+ * tests/programs/libwalkers.c; this program's own count as the agent's, since
+ * the agent is linked into it.
+ */
+#define _GNU_SOURCE
+
+#include "agent/frames.h"
+#include "agent/modules.h"
+#include "agent/sites.h"
+#include "agent/stack.h"
+#include "agent/trail.h"
+#include "agent/unwind.h"
+
+#include "tests/programs/libwalkers.h"
+#include "tests/support/agent_check.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#define NOINLINE __attribute__((noinline))
+
+static void (*walk_about_there)(struct walk *walk, unsigned levels);
+
+static unsigned recalled, captured, wrong;
+
+static uint32_t plain_site(struct la_registers registers)
+{
+	uint32_t frames[LA_MOST_FRAMES];
+	struct la_state *state = la_state_get();
+	uint32_t node = la_stack_node(
+		frames, la_stack_walk(state, registers, frames, true));
+
+	return node ? la_sites_heap(node) : 0;
+}
+
+/*
+ * The way of the tracker, and now and then another one, which leaves things to
+ * be recalled by the next look.
+ */
+static void NOINLINE look(struct walk *walk)
+{
+	struct la_registers caller = la_arch_caller(__builtin_frame_address(0));
+	struct la_state *state = la_state_get();
+	uint32_t site = la_trail_recall(state, caller);
+	uint32_t expected = plain_site(caller);
+
+	walk->looks++;
+	if (site) {
+		recalled++;
+	} else {
+		captured++;
+		site = la_trail_heap_site(state, caller);
+	}
+	if (!site || site != expected)
+		wrong++;
+	if (walk->looks % 7 == 0 && la_trail_capture(state, caller) !=
+					    la_site_at(expected)->node)
+		wrong++;
+}
+
+static void know_stack(uintptr_t low, uintptr_t high)
+{
+	la_state_get()->stack_low = low;
+	la_state_get()->stack_high = high;
+}
+
+static void know_own_stack(void)
+{
+	pthread_attr_t attributes;
+	void *low;
+	size_t size;
+
+	pthread_getattr_np(pthread_self(), &attributes);
+	pthread_attr_getstack(&attributes, &low, &size);
+	pthread_attr_destroy(&attributes);
+	know_stack((uintptr_t)low, (uintptr_t)low + size);
+}
+
+static void walk_with(unsigned first, unsigned kinds, uint64_t random,
+		      unsigned enough, unsigned levels)
+{
+	struct walk walk = { .look = look,
+			     .random = random,
+			     .first = first,
+			     .kinds = kinds,
+			     .enough = enough };
+
+	walk_about_there(&walk, levels);
+}
+
+static void walk(unsigned kinds, uint64_t random, unsigned enough,
+		 unsigned levels)
+{
+	walk_with(0, kinds, random, enough, levels);
+}
+
+static void begin_counting(void)
+{
+	recalled = captured = wrong = 0;
+}
+
+/* ---- one stack ---- */
+
+static void test_random_walks(void **unused)
+{
+	static const unsigned depths[] = { 64, 3, 9, 256 };
+
+	(void)unused;
+	know_own_stack();
+	begin_counting();
+	for (uint64_t seed = 1; seed <= 800; seed++) {
+		la_stack_set_depth(depths[seed % array_length(depths)]);
+		/* Sites of another depth are others. */
+		la_modules_count_of_changes++;
+		/* The fewer kinds, the more stacks that look alike. */
+		walk_with(seed % WALK_ALL, 2 + seed % 7, seed, 500,
+			  4 + seed % 30);
+	}
+	la_stack_set_depth(64);
+	assert_int_equal(wrong, 0);
+	assert_in_range(recalled, captured / 20, 800 * 500);
+}
+
+static void test_more_levels_than_the_trail_has(void **unused)
+{
+	(void)unused;
+	begin_counting();
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		walk(seed % 3 ? WALK_PLAIN : WALK_ALL, seed, 1000, 1200);
+	assert_int_equal(wrong, 0);
+}
+
+/* Nothing is known of where the stack ends: nothing is recalled. */
+static void test_unknown_stack(void **unused)
+{
+	(void)unused;
+	begin_counting();
+	la_modules_count_of_changes++;
+	know_stack(0, 0);
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		walk(WALK_ALL, seed, 200, 20);
+	know_own_stack();
+	assert_int_equal(wrong, 0);
+	assert_int_equal(recalled, 0);
+}
+
+/* ---- several stacks ---- */
+
+enum { COROUTINE_BYTES = 256 * 1024 };
+
+static ucontext_t outside, inside;
+static uint64_t coroutine_seed;
+
+static void coroutine(void)
+{
+	walk(WALK_PLAIN, coroutine_seed, 100, 20);
+}
+
+/* One after the other at the same place, in between walks of the thread's own. */
+static void run_coroutines(void *stack)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		coroutine_seed = seed;
+		getcontext(&inside);
+		inside.uc_stack.ss_sp = stack;
+		inside.uc_stack.ss_size = COROUTINE_BYTES;
+		inside.uc_link = &outside;
+		makecontext(&inside, coroutine, 0);
+		swapcontext(&outside, &inside);
+		walk(WALK_PLAIN, seed, 100, 20);
+	}
+}
+
+static void test_coroutines_inside_the_stack(void **unused)
+{
+	char stack[COROUTINE_BYTES];
+
+	(void)unused;
+	begin_counting();
+	run_coroutines(stack);
+	assert_int_equal(wrong, 0);
+	assert_in_range(recalled, 200, UINT_MAX);
+}
+
+static void test_coroutines_elsewhere(void **unused)
+{
+	void *stack = mmap(NULL, COROUTINE_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)unused;
+	assert_ptr_not_equal(stack, MAP_FAILED);
+	begin_counting();
+	run_coroutines(stack);
+	munmap(stack, COROUTINE_BYTES);
+	assert_int_equal(wrong, 0);
+}
+
+/* ---- threads, one after the other at the same place ---- */
+
+enum { STACK = 1024 * 1024 };
+
+struct life {
+	size_t size;
+	uint64_t seed;
+	struct la_state *state;
+	struct la_trail *trail;
+};
+
+static void NOINLINE walk_below(size_t room, uint64_t seed)
+{
+	char taken[room];
+
+	__asm__ volatile("" : : "r"(taken) : "memory");
+	walk(WALK_PLAIN, seed, 2000, 20);
+}
+
+static void *live(void *argument)
+{
+	struct life *life = argument;
+
+	know_own_stack();
+	/* The same addresses, as far as both stacks have them. */
+	walk_below(life->size - STACK / 4, life->seed);
+	life->state = la_state_get();
+	life->trail = life->state->trail;
+	return NULL;
+}
+
+static struct life run_thread(char *memory, size_t size, uint64_t seed)
+{
+	struct life life = { .size = size, .seed = seed };
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstack(&attributes, memory, size);
+	assert_int_equal(pthread_create(&thread, &attributes, live, &life), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_attr_destroy(&attributes);
+	return life;
+}
+
+static void test_a_later_and_shorter_stack(void **unused)
+{
+	char *memory = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct life first, second;
+
+	(void)unused;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	begin_counting();
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		first = run_thread(memory, STACK, seed);
+		assert_int_equal(mprotect(memory + STACK / 2, STACK / 2,
+					  PROT_NONE),
+				 0);
+		second = run_thread(memory, STACK / 2, seed);
+		assert_int_equal(mprotect(memory + STACK / 2, STACK / 2,
+					  PROT_READ | PROT_WRITE),
+				 0);
+		assert_ptr_equal(first.state, second.state);
+		assert_ptr_equal(first.trail, second.trail);
+	}
+	munmap(memory, STACK);
+	assert_int_equal(wrong, 0);
+	assert_in_range(recalled, 100, UINT_MAX);
+}
+
+/* ---- code that changes ---- */
+
+static char walkers_path[PATH_MAX];
+
+static void run_command(const char *format, const char *a, const char *b)
+{
+	char command[2 * PATH_MAX + 32];
+
+	snprintf(command, sizeof(command), format, a, b);
+	assert_int_equal(system(command), 0);
+}
+
+/* Where a copy of the walkers was, which has walked the same ways. */
+static uintptr_t walk_in_copy(const char *folder, const char *name)
+{
+	char path[128];
+	void *library;
+	uintptr_t address;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	run_command("cp '%s' '%s'", walkers_path, path);
+	library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	assert_non_null(library);
+	la_modules_suspect();
+	*(void **)&walk_about_there = dlsym(library, "walk_about");
+	address = (uintptr_t)walk_about_there;
+	walk(WALK_PLAIN, 5, 3000, 20);
+	assert_string_equal(la_module_at(la_modules_find(address))->path,
+			    path);
+	dlclose(library);
+	la_modules_suspect();
+	return address;
+}
+
+static void test_code_in_the_place_of_other_code(void **unused)
+{
+	void (*own)(struct walk *walk, unsigned levels) = walk_about_there;
+	char folder[] = "/tmp/agent_trail_test.XXXXXX";
+	uintptr_t first;
+
+	(void)unused;
+	assert_non_null(mkdtemp(folder));
+	begin_counting();
+	first = walk_in_copy(folder, "one.so");
+	assert_int_equal(walk_in_copy(folder, "two.so"), first);
+	assert_int_equal(walk_in_copy(folder, "three.so"), first);
+	walk_about_there = own;
+	run_command("rm -r '%s'%s", folder, "");
+	assert_int_equal(wrong, 0);
+	assert_in_range(recalled, 100, UINT_MAX);
+}
+
+/* ---- setting up ---- */
+
+static void load_walkers(void)
+{
+	char *path = walkers_path;
+	void *library;
+
+	/* build/tests/unit/agent_trail_test -> build/tests/programs/... */
+	assert_true(readlink("/proc/self/exe", path, PATH_MAX - 50) > 0);
+	*strrchr(path, '/') = '\0';
+	strcpy(strrchr(path, '/'), "/programs/libwalkers.so");
+	library = dlopen(path, RTLD_NOW);
+	if (!library)
+		fail_msg("%s", dlerror());
+	*(void **)&walk_about_there = dlsym(library, "walk_about");
+	assert_non_null(walk_about_there);
+}
+
+static int boot(void **unused)
+{
+	(void)unused;
+	if (la_state_boot() || la_unwind_boot())
+		return -1;
+	load_walkers();
+	return la_modules_boot() || la_frames_boot() || la_sites_boot();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_walks),
+		cmocka_unit_test(test_more_levels_than_the_trail_has),
+		cmocka_unit_test(test_unknown_stack),
+		cmocka_unit_test(test_coroutines_inside_the_stack),
+		cmocka_unit_test(test_coroutines_elsewhere),
+		cmocka_unit_test(test_a_later_and_shorter_stack),
+		cmocka_unit_test(test_code_in_the_place_of_other_code),
+	};
+
+	return cmocka_run_group_tests(tests, boot, NULL);
+}
