@@ -46,6 +46,10 @@ class Stacks(HostTest):
         self.assertKept(snapshot, {
             ('keep', 'size_known', *MAIN): (100, 10000)})
 
+    def test_some_of_many(self):
+        """With sampling, only the stacks of samples are captured."""
+        self.watch('frame_sizes', 100, at_least=500, sample=1000, seed=1)
+
     def test_random_walks(self):
         """alloca, longjmp, signals, coroutines, libc's callbacks."""
         self.watch('stack_walks', 7, 5000, at_least=10000)
