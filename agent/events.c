@@ -11,6 +11,7 @@ enum { RING = 64 };
 
 struct la_events {
 	uint32_t added, taken;
+	uintptr_t recording; /* the block of the event that was taken last */
 	struct la_event ring[RING];
 };
 
@@ -59,11 +60,27 @@ bool la_events_wait(const struct la_state *state)
 	return state->pending->taken != state->pending->added;
 }
 
+bool la_events_recording(const struct la_state *state, uintptr_t address)
+{
+	return state->pending && state->pending->recording == address;
+}
+
 const struct la_event *la_events_next(struct la_state *state)
 {
 	struct la_events *events = state->pending;
+	const struct la_event *event;
 
-	if (!la_events_waiting(state))
+	if (!events)
 		return NULL;
-	return &events->ring[events->taken++ % RING];
+	events->recording = 0;
+	if (!la_events_wait(state))
+		return NULL;
+	event = &events->ring[events->taken % RING];
+	if (event->kind == LA_EVENT_BLOCK)
+		events->recording = event->address;
+	/* A handler finds the block waiting, or being recorded. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	events->taken++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return event;
 }

@@ -347,7 +347,7 @@ untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 
 	if (la_events_pass(state, address))
 		return false;
-	if (la_live_busy(address)) {
+	if (la_live_busy(address) || la_events_recording(state, address)) {
 		postpone(state, LA_EVENT_BLOCK_GONE, address, 0, NULL);
 		return false;
 	}
