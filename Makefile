@@ -74,6 +74,9 @@ $(BUILD)/obj/diff/profile.pb-c.o: $(GENERATED).c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
 
+# See there.
+$(BUILD)/obj/agent/hooks_quick.o: AGENT_CFLAGS += -foptimize-sibling-calls
+
 $(BUILD)/obj/agent/%.o: agent/%.c $(GENERATED).h
 	@mkdir -p $(@D)
 	$(CC) $(AGENT_CFLAGS) $(CFLAGS) -c -o $@ $<

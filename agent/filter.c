@@ -16,7 +16,7 @@
 #include <stddef.h>
 
 enum {
-	FIRST_BYTES = 64 * 1024,
+	FIRST_BYTES = 4 * 1024, /* stays in the first cache */
 	BYTES_PER_BLOCK = 32, /* at least */
 	GROWTH = 4,           /* outgrown ones are a third of the last */
 	STUCK = UINT8_MAX     /* a count that was too large to be known */

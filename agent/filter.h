@@ -24,13 +24,13 @@ struct la_filter {
 extern struct la_filter *la_filter_now;
 
 /*
- * 16 bytes of addresses to a byte of the filter; within 64 KiB in the same
- * lines, which of them depends on where those are.
+ * 16 bytes of addresses to a byte of the filter; within a page in the same
+ * lines. Blocks with pages of their own, all at the same place in them, spread
+ * too.
  */
 static inline uint64_t la_filter_place(uintptr_t address)
 {
-	return address >> 4 ^
-	       (address >> 16) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+	return address >> 4 ^ address >> 12;
 }
 
 /*

@@ -16,22 +16,28 @@
 
 #define LA_CALLER ((uintptr_t)__builtin_return_address(0))
 
+/* Whether nothing stands in the way of tracking the call of a hook. */
+static inline bool la_hook_open(const struct la_state *state)
+{
+	return la_likely(state != NULL) &&
+	       la_likely(!(state->aside | state->allocator_frame)) &&
+	       __atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED) !=
+		       LA_CARE_FULL;
+}
+
+/* The rest of la_hook_enter, for whatever is not the common case. */
+struct la_state *la_hook_enter_carefully(const void *frame);
+
 /*
  * Begins a hook whose frame is `frame`: the state to track with, or NULL when
  * the call is to be forwarded and not tracked.
  */
 static inline struct la_state *la_hook_enter(const void *frame)
 {
-	struct la_state *state;
+	struct la_state *state = la_state_of_thread;
 
-	if (la_unlikely(la_mode_now() == LA_MODE_PASSIVE))
-		return la_boot_early(frame);
-	state = la_state_get();
-	if (la_unlikely(!state || state->own ||
-			(state->allocator_frame &&
-			 (uintptr_t)frame < state->allocator_frame)))
-		return NULL;
-	return state;
+	return la_likely(la_hook_open(state)) ? state :
+						la_hook_enter_carefully(frame);
 }
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * The malloc family. Each hook: enter, call the next allocator, tell the
- * tracker. A block that goes away is taken off the record before the allocator
- * is told, one that comes is recorded after: in between, another thread may be
- * given the same address.
+ * The malloc family; malloc and free begin in hooks_quick.c. Each hook: enter,
+ * call the next allocator, tell the tracker. A block that goes away is taken off
+ * the record before the allocator is told, one that comes is recorded after: in
+ * between, another thread may be given the same address.
  */
 
 #define _GNU_SOURCE /* RTLD_DEFAULT */
 
-#include "agent/hook.h"
+#include "agent/hooks_malloc.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,11 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The loader allocates and frees through us when it loads and unloads. */
-static inline void watch_loader(uintptr_t caller)
+struct la_state *la_hook_enter_carefully(const void *frame)
 {
-	if (la_unlikely(la_in_range(la_loader_range, caller)))
-		la_modules_suspect();
+	struct la_state *state;
+
+	if (la_mode_now() == LA_MODE_PASSIVE)
+		return la_boot_early(frame);
+	state = la_state_get();
+	if (!state || state->own ||
+	    (state->allocator_frame &&
+	     (uintptr_t)frame < state->allocator_frame))
+		return NULL;
+	return state;
 }
 
 /* Calls the next allocator in a way that its own calls are known as such. */
@@ -39,22 +46,39 @@ static inline void *recorded(struct la_state *state, void *block, size_t bytes,
 	return block;
 }
 
-LA_EXPORT void *malloc(size_t size)
+void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller)
 {
-	struct la_state *state = la_hook_enter(LA_FRAME);
+	struct la_state *state = la_hook_enter_carefully(frame);
+	void *block;
 
-	watch_loader(LA_CALLER);
-	if (la_unlikely(!state))
+	la_watch_loader(caller);
+	if (!state)
 		return la_plain_malloc(size);
-	return recorded(state, IN_ALLOCATOR(state, la_real.malloc(size)), size,
-			LA_FRAME);
+	la_allocator_enter(state, frame);
+	block = la_real.malloc(size);
+	la_allocator_leave(state);
+	return recorded(state, block, size, frame);
+}
+
+void *la_malloc_wanted(struct la_state *state, size_t size, const void *frame)
+{
+	bool wanted = !la_tracker_samples() ||
+		      la_sampler_arrives(&state->sampler);
+	void *block;
+
+	la_allocator_enter(state, frame);
+	block = la_real.malloc(size);
+	la_allocator_leave(state);
+	if (la_likely(block && wanted))
+		la_track_block_now(state, block, size, frame);
+	return block;
 }
 
 LA_EXPORT void *calloc(size_t count, size_t size)
 {
 	struct la_state *state = la_hook_enter(LA_FRAME);
 
-	watch_loader(LA_CALLER);
+	la_watch_loader(LA_CALLER);
 	if (la_unlikely(!state))
 		return la_plain_calloc(count, size);
 	return recorded(state, IN_ALLOCATOR(state, la_real.calloc(count, size)),
@@ -99,7 +123,7 @@ static inline void *reallocate(void *old, size_t size, const void *frame)
 
 LA_EXPORT void *realloc(void *old, size_t size)
 {
-	watch_loader(LA_CALLER);
+	la_watch_loader(LA_CALLER);
 	return reallocate(old, size, LA_FRAME);
 }
 
@@ -135,28 +159,24 @@ LA_EXPORT void *reallocarray(void *old, size_t count, size_t size)
 	return reallocate(old, bytes, LA_FRAME);
 }
 
-static inline void release(void *block, const void *frame)
+bool la_free_recorded(void *block, const void *frame, uintptr_t caller)
 {
 	struct la_state *state;
 	struct la_block was;
 
-	if (!block || la_unlikely(la_bootstrap_owns(block)))
-		return;
+	la_watch_loader(caller);
+	if (!block || la_bootstrap_owns(block))
+		return true;
 	state = la_hook_enter(frame);
 	if (la_unlikely(!state)) {
 		la_plain_free(block);
-		return;
+		return true;
 	}
 	la_untrack_block(state, block, &was);
 	la_allocator_enter(state, frame);
 	la_real.free(block);
 	la_allocator_leave(state);
-}
-
-LA_EXPORT void free(void *block)
-{
-	watch_loader(LA_CALLER);
-	release(block, LA_FRAME);
+	return true;
 }
 
 /*
@@ -245,7 +265,7 @@ LA_EXPORT void *memalign(size_t alignment, size_t size)
 	struct la_state *state = la_hook_enter(LA_FRAME);
 
 	/* The loader takes aligned blocks for thread-local storage. */
-	watch_loader(LA_CALLER);
+	la_watch_loader(LA_CALLER);
 	if (la_unlikely(!state))
 		return la_plain_memalign(alignment, size);
 	return recorded(state,

@@ -39,13 +39,24 @@ void la_sampler_boot(uint64_t interval, uint64_t seed);
 bool la_sampler_arrives(struct la_sampler *sampler);
 
 /*
+ * The first half of la_sampler_takes, which is all for most blocks: true when a
+ * point is reached, and la_sampler_arrives is to be asked.
+ */
+static inline bool la_sampler_reaches(struct la_sampler *sampler,
+				      uint64_t bytes)
+{
+	sampler->until -= (int64_t)(bytes + !bytes);
+	return la_unlikely(sampler->until < 0);
+}
+
+/*
  * Whether a block of so many bytes is sampled; an empty one counts as a byte.
  * Always true when the interval is 0. Once for each block, on its thread.
  */
 static inline bool la_sampler_takes(struct la_sampler *sampler, uint64_t bytes)
 {
-	sampler->until -= (int64_t)(bytes + !bytes);
-	return la_unlikely(sampler->until < 0) && la_sampler_arrives(sampler);
+	return la_sampler_reaches(sampler, bytes) &&
+	       la_sampler_arrives(sampler);
 }
 
 /*

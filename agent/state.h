@@ -36,6 +36,9 @@ struct la_events;
 struct la_leaf;
 struct la_trail;
 
+/* `aside` of a thread that is inside the tracker and nothing else. */
+enum { LA_ASIDE_TRACKING = 1 };
+
 struct la_state {
 	uintptr_t allocator_frame;
 	union {
@@ -47,7 +50,9 @@ struct la_state {
 			 * where its thread is. */
 			bool spare;
 		};
-		uint64_t aside; /* 0: none of these */
+		/* 0: none of these. Written whole where all of it is known:
+		 * reading it right after a part was written would stall. */
+		uint64_t aside;
 	};
 	int64_t growth; /* live bytes gained and not yet reported */
 	uintptr_t stack_low, stack_high; /* 0, 0: unknown */

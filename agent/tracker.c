@@ -96,7 +96,7 @@ void la_tracker_begin(struct la_state *state)
 }
 
 /* What came up while the thread was inside the tracker. */
-void la_tracker_settle(struct la_state *state)
+static void __attribute__((noinline)) settle(struct la_state *state)
 {
 	while (la_unlikely(la_events_waiting(state))) {
 		la_state_enter_tracker(state);
@@ -111,7 +111,7 @@ static inline void end(struct la_state *state)
 {
 	la_state_leave_tracker(state);
 	if (la_unlikely(state->pending || state->terminate))
-		la_tracker_settle(state);
+		settle(state);
 }
 
 void la_tracker_end(struct la_state *state)
@@ -274,36 +274,16 @@ static void apply_events(struct la_state *state)
 		apply(state, event);
 }
 
-void la_track_block_anew(struct la_state *state, const void *block,
-			 size_t bytes, const void *frame)
-{
-	record_block(state, (uintptr_t)block, bytes, heap_site(state, frame));
-}
-
-/* A block that is recorded; the thread is inside the tracker. */
-static void track_inside(struct la_state *state, const void *block,
-			 size_t bytes, const void *frame)
-{
-	la_track_block_anew(state, block, bytes, frame);
-	state->last_block = block;
-}
-
-void la_track_block_taken(struct la_state *state, const void *block,
-			  size_t bytes, const void *frame)
-{
-	la_state_enter_tracker(state);
-	track_inside(state, block, bytes, frame);
-	end(state);
-}
-
 static bool taken(struct la_state *state, size_t bytes)
 {
 	return !la_sampler_interval ||
 	       la_sampler_takes(&state->sampler, bytes);
 }
 
-void la_track_block_carefully(struct la_state *state, const void *block,
-			      size_t bytes, const void *frame)
+/* With full care nobody has asked yet whether the block is sampled. */
+static void __attribute__((noinline))
+track_block_carefully(struct la_state *state, const void *block, size_t bytes,
+		      const void *frame)
 {
 	if (!recording())
 		return;
@@ -314,9 +294,39 @@ void la_track_block_carefully(struct la_state *state, const void *block,
 		return;
 	}
 	la_state_enter_tracker(state);
-	if (taken(state, bytes))
-		track_inside(state, block, bytes, frame);
+	if (taken(state, bytes)) {
+		record_block(state, (uintptr_t)block, bytes,
+			     heap_site(state, frame));
+		state->last_block = block;
+	}
 	end(state);
+}
+
+/* Most blocks are small and come from a stack that is known. */
+void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
+			const void *frame)
+{
+	enum la_care care = la_tracker_care_now(state);
+	uint32_t site;
+
+	if (la_unlikely(care == LA_CARE_FULL)) {
+		track_block_carefully(state, block, bytes, frame);
+		return;
+	}
+	state->aside = LA_ASIDE_TRACKING;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	site = la_trail_recall(state, la_arch_caller(frame));
+	if (la_likely(site && care == LA_CARE_NONE &&
+		      la_shadow_insert((uintptr_t)block, bytes, site)))
+		la_state_count(state, site, bytes);
+	else
+		record_block(state, (uintptr_t)block, bytes,
+			     heap_site(state, frame));
+	state->last_block = block;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	state->aside = 0;
+	if (la_unlikely(state->pending || state->terminate))
+		settle(state);
 }
 
 void la_track_size(struct la_state *state, const void *block, size_t bytes)

@@ -14,7 +14,6 @@
 #include "agent/maps.h"
 #include "agent/state.h"
 #include "agent/threads.h"
-#include "agent/trail.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,15 +39,10 @@ extern uint32_t la_tracker_care;
 void la_tracker_set_mode(enum la_mode mode);
 
 /* The rest of the functions below that they are named after. */
-void la_track_block_carefully(struct la_state *state, const void *block,
-			      size_t bytes, const void *frame);
-void la_track_block_taken(struct la_state *state, const void *block,
-			  size_t bytes, const void *frame);
-void la_track_block_anew(struct la_state *state, const void *block,
-			 size_t bytes, const void *frame);
+void la_track_block_now(struct la_state *state, const void *block,
+			size_t bytes, const void *frame);
 bool la_untrack_block_carefully(struct la_state *state, const void *block,
 				struct la_block *was);
-void la_tracker_settle(struct la_state *state);
 
 static inline enum la_care la_tracker_care_now(const struct la_state *state)
 {
@@ -58,36 +52,30 @@ static inline enum la_care la_tracker_care_now(const struct la_state *state)
 	return la_likely(!state->aside) ? care : LA_CARE_FULL;
 }
 
+/* Whether tracking is on and blocks are sampled. */
+static inline bool la_tracker_samples(void)
+{
+	return __atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED) ==
+	       LA_CARE_SAMPLED;
+}
+
 /*
- * After the allocator has returned the block. Most blocks are small and come
- * from a stack that is known: that much is done right here.
+ * Whether a block that ends needs nothing at all, whoever frees it: it was not
+ * sampled.
  */
+static inline bool la_tracker_passes(const void *block)
+{
+	return la_tracker_samples() &&
+	       la_likely(!la_filter_may_hold((uintptr_t)block));
+}
+
+/* After the allocator has returned the block. */
 static inline void la_track_block(struct la_state *state, const void *block,
 				  size_t bytes, const void *frame)
 {
-	enum la_care care = la_tracker_care_now(state);
-	uint32_t site;
-
-	if (care == LA_CARE_SAMPLED) {
-		if (la_unlikely(la_sampler_takes(&state->sampler, bytes)))
-			la_track_block_taken(state, block, bytes, frame);
-		return;
-	}
-	if (la_unlikely(care != LA_CARE_NONE)) {
-		la_track_block_carefully(state, block, bytes, frame);
-		return;
-	}
-	la_state_enter_tracker(state);
-	site = la_trail_recall(state, la_arch_caller(frame));
-	if (la_likely(site &&
-		      la_shadow_insert((uintptr_t)block, bytes, site)))
-		la_state_count(state, site, bytes);
-	else
-		la_track_block_anew(state, block, bytes, frame);
-	state->last_block = block;
-	la_state_leave_tracker(state);
-	if (la_unlikely(state->pending || state->terminate))
-		la_tracker_settle(state);
+	if (state->aside || !la_tracker_samples() ||
+	    la_unlikely(la_sampler_takes(&state->sampler, bytes)))
+		la_track_block_now(state, block, bytes, frame);
 }
 
 /*
@@ -106,8 +94,7 @@ static inline bool la_untrack_block(struct la_state *state, const void *block,
 	enum la_care care = la_tracker_care_now(state);
 	la_shadow_entry entry;
 
-	if (care == LA_CARE_SAMPLED &&
-	    la_likely(!la_filter_may_hold((uintptr_t)block)))
+	if (la_tracker_passes(block))
 		return false;
 	if (care == LA_CARE_NONE) {
 		/* A handler that comes in between has other blocks. */
