@@ -28,8 +28,11 @@ def versions():
 
 
 def commit():
-    done = subprocess.run(['git', 'describe', '--always', '--dirty'],
-                          capture_output=True, text=True)
+    try:
+        done = subprocess.run(['git', 'describe', '--always', '--dirty'],
+                              capture_output=True, text=True)
+    except FileNotFoundError:
+        return 'unknown'
     return done.stdout.strip() or 'unknown'
 
 

@@ -83,12 +83,12 @@ def memcached_load(port, size):
 # case: (title, server, load, operations)
 SERVERS = {
     'redis-set': ('redis-server, SET', redis, redis_load(
-        'SET', 'key:__rand_int__', 'x' * 64), 1500000),
+        'SET', 'key:__rand_int__', 'x' * 64), 1000000),
     'redis-lpush': ('redis-server, LPUSH', redis, redis_load(
-        'LPUSH', 'list:__rand_int__', 'x' * 64), 1500000),
-    'nginx': ('nginx', nginx, ab, 80000),
+        'LPUSH', 'list:__rand_int__', 'x' * 64), 1000000),
+    'nginx': ('nginx', nginx, ab, 60000),
     'memcached': ('memcached, set and get', memcached, memcached_load,
-                  600000),
+                  300000),
 }
 
 

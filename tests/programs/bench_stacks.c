@@ -94,7 +94,8 @@ static void *measure_gaps(void *duration_ns)
 	uint64_t start = now_ns(CLOCK_MONOTONIC);
 	uint64_t end = start + *(uint64_t *)duration_ns;
 	uint64_t longest = 0, longest_held = 0;
-	long before = preemptions(), seen = before;
+	long before = preemptions();
+	long older = before, seen = before; /* from before start, and after */
 
 	while (start < end) {
 		char *volatile block = malloc(200);
@@ -106,8 +107,9 @@ static void *measure_gaps(void *duration_ns)
 		if (now - start > longest)
 			longest = now - start;
 		count = preemptions();
-		if (count == seen && now - start > longest_held)
+		if (count == older && now - start > longest_held)
 			longest_held = now - start;
+		older = seen;
 		seen = count;
 		start = now;
 	}
