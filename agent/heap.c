@@ -264,14 +264,13 @@ struct visitor {
 	void *argument;
 };
 
-static void visit_all(const struct shard *shard, struct visitor visitor)
+static void visit_slots(const struct slot *slots, uint32_t capacity,
+			uint64_t interval, struct visitor visitor)
 {
-	for (uint32_t i = 0; i < shard->capacity; i++)
-		if (shard->slots[i].address_and_size)
-			visitor.visit(visitor.argument,
-				      address_of(&shard->slots[i]),
-				      block_of(&shard->slots[i]),
-				      shard->interval);
+	for (uint32_t i = 0; i < capacity; i++)
+		if (slots[i].address_and_size)
+			visitor.visit(visitor.argument, address_of(&slots[i]),
+				      block_of(&slots[i]), interval);
 }
 
 static size_t shard_bytes(const struct shard *shard)
@@ -283,19 +282,20 @@ static size_t shard_bytes(const struct shard *shard)
 static void walk_shard(unsigned number, struct slot *buffer, size_t size,
 		       struct visitor visitor)
 {
-	struct shard copy;
+	const struct shard *shard = &shards[number];
+	uint64_t interval;
+	uint32_t copied = 0;
 
 	la_lock(LA_LOCK_HEAP + number);
-	copy = shards[number];
-	if (shard_bytes(&copy) > size) {
-		visit_all(&copy, visitor);
-		copy.capacity = 0;
-	} else if (copy.capacity) {
-		memcpy(buffer, copy.slots, shard_bytes(&copy));
+	interval = shard->interval;
+	if (buffer && shard->slots && shard_bytes(shard) <= size) {
+		copied = shard->capacity;
+		memcpy(buffer, shard->slots, shard_bytes(shard));
+	} else {
+		visit_slots(shard->slots, shard->capacity, interval, visitor);
 	}
 	la_unlock(LA_LOCK_HEAP + number);
-	copy.slots = buffer;
-	visit_all(&copy, visitor);
+	visit_slots(buffer, copied, interval, visitor);
 }
 
 /* Enough for any of the parts, which may grow meanwhile. */
@@ -322,7 +322,7 @@ void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
 		size ? la_memory_map_for(LA_MEMORY_SNAPSHOT, size) : NULL;
 
 	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++)
-		walk_shard(number, buffer, buffer ? size : 0, visitor);
+		walk_shard(number, buffer, size, visitor);
 	la_memory_unmap_for(LA_MEMORY_SNAPSHOT, buffer, size);
 }
 

@@ -66,14 +66,13 @@ uint32_t la_tracker_care = LA_CARE_FULL;
 
 static void choose_care(void)
 {
-	enum la_care care = LA_CARE_NONE;
+	enum la_care care = LA_CARE_FULL;
 
-	if (la_mode_now() != LA_MODE_ON)
-		care = LA_CARE_FULL;
-	else if (la_sampler_interval)
+	if (la_mode_now() == LA_MODE_ON && la_sampler_interval)
 		care = LA_CARE_SAMPLED;
-	else if (growth.limit || la_verify_wanted)
-		care = LA_CARE_FULL;
+	else if (la_mode_now() == LA_MODE_ON && !growth.limit &&
+		 !la_verify_wanted)
+		care = LA_CARE_NONE;
 	__atomic_store_n(&la_tracker_care, care, __ATOMIC_RELEASE);
 }
 

@@ -336,7 +336,7 @@ static unsigned find_nodes(struct la_trail *trail, unsigned at, uint32_t node)
 /* Makes nodes for steps from `at` on; how many have theirs then. */
 static unsigned make_nodes(struct la_trail *trail, unsigned at, uint32_t node)
 {
-	uint32_t frames[NODES_TOGETHER], nodes[NODES_TOGETHER];
+	uint32_t frames[NODES_TOGETHER] = { 0 }, nodes[NODES_TOGETHER];
 	unsigned count = 0, end = at;
 
 	for (; end < trail->count && count < NODES_TOGETHER; end++)
