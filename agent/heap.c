@@ -291,7 +291,7 @@ static void walk_shard(unsigned number, struct slot *buffer, size_t size,
 	if (buffer && shard->slots && shard_bytes(shard) <= size) {
 		copied = shard->capacity;
 		memcpy(buffer, shard->slots, shard_bytes(shard));
-	} else {
+	} else if (shard->slots) {
 		visit_slots(shard->slots, shard->capacity, interval, visitor);
 	}
 	la_unlock(LA_LOCK_HEAP + number);
