@@ -15,6 +15,7 @@
 #include "agent/verify.h"
 #include "agent/writer.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,13 +133,22 @@ static int write_file(struct la_store_file *file, const char *reason,
 	return error;
 }
 
-int la_dump(const char *reason, char path[PATH_MAX])
+static int dump(const char *reason, char path[PATH_MAX])
 {
 	struct la_store_file file;
 	int error = la_store_begin(&file, la_clock_utc());
 
-	la_tracker_growth_restart();
 	return error ? error : write_file(&file, reason, path);
+}
+
+int la_dump(const char *reason, char path[PATH_MAX])
+{
+	int error;
+
+	la_tracker_growth_restart();
+	error = dump(reason, path);
+	/* The host may have given up the rights that the file was made with. */
+	return error == -EPERM ? dump(reason, path) : error;
 }
 
 void la_dump_boot(const struct la_options *from)

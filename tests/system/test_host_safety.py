@@ -58,6 +58,10 @@ class Memory(HostTest):
 
 
 class Files(HostTest):
+    def test_privileges_that_are_given_up_meanwhile(self):
+        done = self.run_both([program('privileges'), 20], exit='off')
+        self.assertEqual((done.status, done.stdout), (0, ''))
+
     def test_files_of_others_cost_none_of_ours(self):
         with Puppet(self.snapshots, dir_limit='200k') as puppet:
             puppet.obey('alloc 1000')
