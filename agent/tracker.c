@@ -162,13 +162,13 @@ static uint32_t capture(struct la_state *state, const void *frame)
 	return node;
 }
 
-static inline uint32_t heap_site(struct la_state *state, const void *frame)
+/* The site of a stack; `recalled` is what la_trail_recall says of it. */
+static uint32_t heap_site(struct la_state *state, struct la_registers registers,
+			  uint32_t recalled)
 {
-	struct la_registers registers = la_arch_caller(frame);
-	uint32_t site = la_trail_recall(state, registers);
+	uint32_t site = recalled ? recalled :
+				   la_trail_heap_site(state, registers);
 
-	if (la_unlikely(!site))
-		site = la_trail_heap_site(state, registers);
 	if (la_unlikely(la_verify_wanted))
 		la_verify(registers, site ? la_site_at(site)->node : 0);
 	return site;
@@ -284,6 +284,9 @@ static void __attribute__((noinline))
 track_block_carefully(struct la_state *state, const void *block, size_t bytes,
 		      const void *frame)
 {
+	struct la_registers registers;
+	uint32_t site;
+
 	if (!recording())
 		return;
 	if (la_state_inside_tracker(state)) {
@@ -294,8 +297,10 @@ track_block_carefully(struct la_state *state, const void *block, size_t bytes,
 	}
 	la_state_enter_tracker(state);
 	if (taken(state, bytes)) {
-		record_block(state, (uintptr_t)block, bytes,
-			     heap_site(state, frame));
+		registers = la_arch_caller(frame);
+		site = heap_site(state, registers,
+				 la_trail_recall(state, registers));
+		record_block(state, (uintptr_t)block, bytes, site);
 		state->last_block = block;
 	}
 	end(state);
@@ -306,6 +311,7 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 			const void *frame)
 {
 	enum la_care care = la_tracker_care_now(state);
+	struct la_registers registers = la_arch_caller(frame);
 	uint32_t site;
 
 	if (la_unlikely(care == LA_CARE_FULL)) {
@@ -314,13 +320,13 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 	}
 	state->aside = LA_ASIDE_TRACKING;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	site = la_trail_recall(state, la_arch_caller(frame));
+	site = la_trail_recall(state, registers);
 	if (la_likely(site && care == LA_CARE_NONE &&
 		      la_shadow_insert((uintptr_t)block, bytes, site)))
 		la_state_count(state, site, bytes);
 	else
 		record_block(state, (uintptr_t)block, bytes,
-			     heap_site(state, frame));
+			     heap_site(state, registers, site));
 	state->last_block = block;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	state->aside = 0;

@@ -28,8 +28,7 @@ enum { FRAME_MEMO_BITS = 10, NODE_MEMO_BITS = 11 };
 /* What is asked of a frame, without a way to where it is kept. */
 struct place {
 	struct la_rule rule;
-	uint32_t id : 31;
-	uint32_t ours : 1;
+	uint32_t id; /* 0: not shown, the agent's own */
 };
 
 struct step {
@@ -47,6 +46,7 @@ struct step {
 	 */
 	bool needs_fp;
 	bool elsewhere; /* its caller's frame is on another stack */
+	bool has_place; /* in the stack that is shown */
 };
 
 enum outcome {
@@ -92,9 +92,10 @@ look_up_frame(struct la_trail *trail, unsigned slot, uintptr_t address)
 		return false;
 	frame = la_frame_at(id);
 	trail->frame_memo[slot].address = address;
-	trail->frame_memo[slot].place = (struct place){ .rule = frame->rule,
-							.id = id,
-							.ours = frame->ours };
+	trail->frame_memo[slot].place = (struct place){
+		.rule = frame->rule,
+		.id = frame->ours ? 0 : id,
+	};
 	return true;
 }
 
@@ -241,49 +242,63 @@ static bool uses_fp(const struct la_rule *rule)
 	       rule->kind == LA_RULE_GUESS;
 }
 
+static bool is_plain(const struct step *step)
+{
+	return (step->place.rule.kind == LA_RULE_SP ||
+		step->place.rule.kind == LA_RULE_FP) &&
+	       !step->elsewhere;
+}
+
+/* Of frames in code without a file that follow each other, one is shown. */
+static inline bool is_shown(uint32_t id, uint32_t neighbour)
+{
+	return id && !(la_unlikely(id == LA_FRAME_ID_JIT) &&
+		       neighbour == LA_FRAME_ID_JIT);
+}
+
+/* The outermost frame has no caller to have read: see ends_alike. */
+static void begin_steps(struct step *step)
+{
+	step->needs_fp = uses_fp(&step->place.rule);
+	step->special = 0;
+	step->words = 0;
+	step->has_place = step->place.id != 0;
+	step->shown = step->has_place;
+}
+
 /*
  * Completes a step that was put on the trail: the words that its caller's
- * registers were read from, as far as they matter.
+ * registers were read from, as far as they matter. The caller's sp is the CFA.
  */
-static void describe(struct la_trail *trail, struct step *step,
-		     const struct step *caller)
+static inline void describe(struct la_trail *trail, struct step *step)
 {
+	const struct step *caller = step - 1;
 	const struct la_rule *rule = &step->place.rule;
-	bool plain = (rule->kind == LA_RULE_SP || rule->kind == LA_RULE_FP) &&
-		     !step->elsewhere;
-	bool caller_needs_fp = caller && caller->needs_fp;
-	uintptr_t base = rule->kind == LA_RULE_SP ? step->registers.sp :
-						    step->registers.fp;
-	uintptr_t cfa = base + (uintptr_t)(intptr_t)rule->cfa;
-	unsigned words = caller ? caller->words : 0;
+	uintptr_t cfa = caller->registers.sp;
+	struct la_word *word = trail->words + caller->words;
 
 	step->needs_fp = uses_fp(rule) ||
-			 (rule->fp_rule == LA_FP_SAME && caller_needs_fp);
-	/* The outermost frame has no caller to have read: see ends_alike. */
-	step->special = caller ? caller->special + !plain : 0;
-	if (plain && caller) {
-		if (rule->fp_rule == LA_FP_SAVED && caller_needs_fp)
-			trail->words[words++] = (struct la_word){
+			 (rule->fp_rule == LA_FP_SAME && caller->needs_fp);
+	step->has_place = is_shown(step->place.id, caller->place.id);
+	step->shown = (uint16_t)(caller->shown + step->has_place);
+	step->special = caller->special;
+	if (la_likely(is_plain(step))) {
+		if (caller->needs_fp && rule->fp_rule == LA_FP_SAVED)
+			*word++ = (struct la_word){
 				(const uintptr_t *)(cfa +
 						    (uintptr_t)(intptr_t)
 							    rule->fp),
 				caller->registers.fp,
 			};
-		trail->words[words++] = (struct la_word){
+		*word++ = (struct la_word){
 			(const uintptr_t *)(cfa +
 					    LA_ARCH_RETURN_ADDRESS_OFFSET),
 			caller->registers.pc + 1,
 		};
+	} else {
+		step->special++;
 	}
-	step->words = (uint16_t)words;
-}
-
-/* Of frames in code without a file that follow each other, one is shown. */
-static bool is_shown(const struct step *step, const struct step *neighbour)
-{
-	return !step->place.ours &&
-	       !(step->place.id == LA_FRAME_ID_JIT && neighbour &&
-		 neighbour->place.id == LA_FRAME_ID_JIT);
+	step->words = (uint16_t)(word - trail->words);
 }
 
 /* The fresh ones, counted from the leaf. */
@@ -295,42 +310,40 @@ static struct step *fresh_step(struct la_trail *trail, unsigned number)
 /* Puts the fresh frames on the trail, outermost first. */
 static void extend(struct la_trail *trail, unsigned fresh)
 {
+	struct step *step = &trail->steps[trail->count];
+	const struct step *from = &trail->steps[TRAIL_FRAMES - fresh];
+
 	/* Their words are overwritten, by however many steps that takes. */
 	while (trail->stamped > trail->count)
 		trail->steps[--trail->stamped].stamp = 0;
-	trail->stamped = trail->count + fresh;
-	while (fresh-- > 0) {
-		struct step *caller =
-			trail->count ? &trail->steps[trail->count - 1] : NULL;
-		struct step *step = &trail->steps[trail->count++];
-
-		*step = *fresh_step(trail, fresh);
+	trail->count += fresh;
+	trail->stamped = trail->count;
+	for (; fresh > 0; fresh--, step++, from++) {
+		step->registers = from->registers;
+		step->place = from->place;
+		step->elsewhere = from->elsewhere;
 		step->stamp = ++trail->last_stamp;
-		describe(trail, step, caller);
-		step->shown = (uint16_t)((caller ? caller->shown : 0) +
-					 is_shown(step, caller));
+		if (la_likely(step > trail->steps))
+			describe(trail, step);
+		else
+			begin_steps(step);
 	}
-}
-
-static bool has_place(const struct la_trail *trail, unsigned at)
-{
-	return trail->steps[at].shown !=
-	       (at ? trail->steps[at - 1].shown : 0);
 }
 
 /* Fills in the nodes that there are; the number of steps that have theirs. */
 static unsigned find_nodes(struct la_trail *trail, unsigned at, uint32_t node)
 {
-	for (; at < trail->count; at++) {
-		struct step *step = &trail->steps[at];
+	const struct step *end = &trail->steps[trail->count];
+	struct step *step = &trail->steps[at];
 
-		if (has_place(trail, at))
+	for (; step < end; step++) {
+		if (step->has_place)
 			node = known_node(trail, node, step->place.id);
 		if (!node)
 			break;
 		step->node = node;
 	}
-	return at;
+	return (unsigned)(step - trail->steps);
 }
 
 /* Makes nodes for steps from `at` on; how many have theirs then. */
@@ -340,12 +353,12 @@ static unsigned make_nodes(struct la_trail *trail, unsigned at, uint32_t node)
 	unsigned count = 0, end = at;
 
 	for (; end < trail->count && count < NODES_TOGETHER; end++)
-		if (has_place(trail, end))
+		if (trail->steps[end].has_place)
 			frames[count++] = trail->steps[end].place.id;
 	if (!la_nodes_add(node, frames, count, nodes))
 		return at;
 	for (count = 0; at < end; at++) {
-		if (has_place(trail, at)) {
+		if (trail->steps[at].has_place) {
 			memorise_node(trail, node, frames[count], nodes[count]);
 			node = nodes[count++];
 		}
@@ -382,7 +395,7 @@ static uint32_t truncated_node(struct la_state *state,
 	struct la_capture capture = { .truncated = true };
 
 	for (unsigned i = trail->count; i-- > 0 && capture.count < most;)
-		if (is_shown(&trail->steps[i], i ? &trail->steps[i - 1] : NULL))
+		if (trail->steps[i].has_place)
 			state->frames[capture.count++] = trail->steps[i].place.id;
 	return la_stack_node(state->frames, capture);
 }
@@ -395,28 +408,32 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 		       struct la_registers registers, unsigned *fresh)
 {
 	uintptr_t limit = la_stack_limit(state, registers.sp);
-	unsigned enough = la_stack_depth() + SPARE_FRAMES;
-	unsigned kept = trail->count, shown = 0;
+	unsigned enough = la_stack_depth() + SPARE_FRAMES, shown = 0;
+	const struct step *kept = &trail->steps[trail->count];
+	struct step *step = fresh_step(trail, 0);
+	uint32_t neighbour = 0;
 
-	for (*fresh = 0; shown < enough && *fresh < TRAIL_FRAMES; ++*fresh) {
-		struct step *step = fresh_step(trail, *fresh);
+	*fresh = 0;
+	for (; shown < enough && *fresh < TRAIL_FRAMES; ++*fresh, step--) {
 		enum la_step went;
 
 		/* What is about to be overwritten is not kept. */
-		if (kept > (size_t)(step - trail->steps))
-			kept = (unsigned)(step - trail->steps);
-		while (kept && trail->steps[kept - 1].registers.sp <
-				       registers.sp)
+		if (la_unlikely(kept > step))
+			kept = step;
+		while (kept > trail->steps &&
+		       kept[-1].registers.sp < registers.sp)
 			kept--;
-		if (kept && same_way(&trail->steps[kept - 1], &registers) &&
-		    unchanged(state, trail, kept - 1))
-			return kept;
+		if (kept > trail->steps && same_way(kept - 1, &registers) &&
+		    unchanged(state, trail,
+			      (unsigned)(kept - 1 - trail->steps)))
+			return (unsigned)(kept - trail->steps);
 		step->registers = registers;
 		if (!find_frame(trail, step)) {
 			trail->outcome = TRAIL_LOST;
 			return 0;
 		}
-		shown += is_shown(step, *fresh ? step + 1 : NULL);
+		shown += is_shown(step->place.id, neighbour);
+		neighbour = step->place.id;
 		step->elsewhere = false;
 		if (la_likely(la_unwind_step_plainly(&step->place.rule,
 						     &registers, limit)))
