@@ -1,6 +1,7 @@
 """Estimates against programs that know the truth: of sampling, and of a memory
 limit that makes exact tracking coarser. Seeds are fixed."""
 
+import json
 import math
 
 from tests.support import snapshots
@@ -16,6 +17,21 @@ def booked(text):
     lines = (line.split() for line in text.splitlines())
     return {name: snapshots.Values(*map(int, numbers))
             for name, *numbers in lines}
+
+
+def documents(text):
+    """The JSON documents that follow each other in a text."""
+    place = 0
+    while place < len(text):
+        document, place = json.JSONDecoder().raw_decode(text, place)
+        yield document
+        place += 1
+
+
+def is_booked(sample, module):
+    """Whether the program's own leaf is one of a ledger's functions."""
+    own = [f.function for f in sample.stack if f.file == module]
+    return bool(own) and (own[0] or '').startswith('heap_')
 
 
 def errors(samples):
@@ -104,6 +120,49 @@ class Sampling(Estimated):
             found, error = self.of(snapshot, callsite)
             self.assertEqual(found, true)
             self.assertEqual(error, (0, 0, 0, 0))
+
+
+class Ledgers(HostTest):
+    """Books of all functions that allocate, of threads, and across fork."""
+
+    KINDS = ('alloc_objects', 'alloc_space', 'inuse_objects', 'inuse_space')
+
+    def check(self, name, arguments, **options):
+        done = run([program(name), *arguments], self.snapshots, seed=9,
+                   **options)
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        written = {}
+        for path in files(self.snapshots):
+            snapshot = snapshots.load(path)
+            written[snapshot.comments['reason']] = snapshot
+        for books in documents(done.stdout):
+            with self.subTest(books['reason']):
+                self.compare(books, written['call:' + books['reason']],
+                             program(name))
+
+    def compare(self, books, snapshot, module):
+        true = {'heap': snapshots.NOTHING, 'mmap': snapshots.NOTHING}
+        for stack in books['stacks']:
+            if stack['kind'] in true:
+                true[stack['kind']] += snapshots.Values(*stack['values'])
+        heap = [s for s in snapshot.samples
+                if s.kind == 'heap' and is_booked(s, module)]
+        found = sum((s.values for s in heap), snapshots.NOTHING)
+        error = errors(heap)
+        self.assertEqual(snapshot.comments['drops'], '0')
+        self.assertEqual(snapshot.total('mmap'), true['mmap'])
+        for kind in self.KINDS:
+            self.assertGreater(getattr(error, kind), 0)
+            self.assertLess(
+                abs(getattr(found, kind) - getattr(true['heap'], kind)),
+                4 * getattr(error, kind), kind)
+
+    def test_libc(self):
+        self.check('ledger', (5, 20000), sample=256)
+
+    def test_another_allocator(self):
+        self.check('ledger', (6, 20000, 'foreign'), sample=256,
+                   preload_after=['libjemalloc.so.2'])
 
 
 class Limited(Estimated):
