@@ -165,6 +165,31 @@ class Ledgers(HostTest):
                    preload_after=['libjemalloc.so.2'])
 
 
+class FloatTraps(HostTest):
+    """Estimates are calculated in processes that trap all calculation."""
+
+    def check(self, **options):
+        done = run([program('float_traps')], self.snapshots, seed=2, exit='off',
+                   **options)
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        written = [snapshots.load(path) for path in files(self.snapshots)]
+        self.assertEqual([s.comments['reason'] for s in written],
+                         ['call:parent', 'call:child'])
+        for snapshot in written:
+            self.assertGreater(snapshot.period, 1)
+            self.assertTrue(any('inuse_space_error' in s.labels
+                                for s in snapshot.samples))
+
+    def test_sampling(self):
+        self.check(sample=512)
+
+    def test_beyond_the_memory_limit(self):
+        self.check(memory='4M')
+
+    def test_growth(self):
+        self.check(sample=512, growth='1G')
+
+
 class Limited(Estimated):
     LIMIT = 8 << 20
     BLOCKS, STACKS = 1000000, 60000
