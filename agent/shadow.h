@@ -110,14 +110,16 @@ static inline bool la_shadow_insert(uintptr_t address, uint64_t bytes,
 	now = site << LA_SHADOW_SITE_SHIFT |
 	      la_shadow_place(address) << LA_SHADOW_SIZE_BITS |
 	      (uint32_t)bytes;
+	/* Not even looked at, where nobody else can want it: its line may be
+	 * far away. */
+	if (la_likely(!la_shadow_crowded)) {
+		__atomic_store_n(entry, now, __ATOMIC_RELAXED);
+		return true;
+	}
 	was = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	do {
-		if (la_unlikely(was && !la_shadow_is_at(was, address)))
+		if (was && !la_shadow_is_at(was, address))
 			return false;
-		if (la_likely(!la_shadow_crowded)) {
-			__atomic_store_n(entry, now, __ATOMIC_RELAXED);
-			return true;
-		}
 	} while (!__atomic_compare_exchange_n(entry, &was, now, false,
 					      __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
