@@ -56,7 +56,12 @@ static char executable[PATH_MAX];
 
 void la_modules_suspect(void)
 {
-	__atomic_store_n(&la_modules_doubt, 1, __ATOMIC_RELEASE);
+	static uint32_t doubts;
+
+	/* Each is another: see refresh. Only 2^32 of them come to none. */
+	__atomic_store_n(&la_modules_doubt,
+			 __atomic_add_fetch(&doubts, 1, __ATOMIC_RELAXED),
+			 __ATOMIC_RELEASE);
 }
 
 const struct la_module *la_module_at(uint32_t id)
@@ -332,27 +337,45 @@ void la_modules_release(void)
 	__atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST);
 }
 
+static bool has_changed(const struct gathering *gathering)
+{
+	return gathering->adds !=
+		       __atomic_load_n(&known_adds, __ATOMIC_RELAXED) ||
+	       gathering->subs != __atomic_load_n(&known_subs, __ATOMIC_RELAXED);
+}
+
+static void replace_map(struct gathering *gathering)
+{
+	if (gather(gathering))
+		return;
+	la_lock(LA_LOCK_MODULES);
+	if (gathering->adds >= known_adds && gathering->subs >= known_subs) {
+		merge(gathering);
+		__atomic_store_n(&known_adds, gathering->adds,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&known_subs, gathering->subs,
+				 __ATOMIC_RELAXED);
+		__atomic_add_fetch(&la_modules_count_of_changes, 1,
+				   __ATOMIC_RELEASE);
+	}
+	la_unlock(LA_LOCK_MODULES);
+	la_memory_unmap(gathering->buffer, gathering->size);
+}
+
+/*
+ * The map is in doubt until it has been replaced: other threads may be in code
+ * that it does not have. What comes up meanwhile is for the next time.
+ */
 static void refresh(void)
 {
 	struct gathering gathering = { 0 };
+	uint32_t doubt = __atomic_load_n(&la_modules_doubt, __ATOMIC_ACQUIRE);
 
-	/* Before looking: what changes while we look is for the next time. */
-	__atomic_store_n(&la_modules_doubt, 0, __ATOMIC_RELEASE);
 	dl_iterate_phdr(read_counters, &gathering);
-	if (gathering.adds == __atomic_load_n(&known_adds, __ATOMIC_RELAXED) &&
-	    gathering.subs == __atomic_load_n(&known_subs, __ATOMIC_RELAXED))
-		return;
-	if (gather(&gathering))
-		return;
-	la_lock(LA_LOCK_MODULES);
-	if (gathering.adds >= known_adds && gathering.subs >= known_subs) {
-		merge(&gathering);
-		__atomic_store_n(&known_adds, gathering.adds, __ATOMIC_RELAXED);
-		__atomic_store_n(&known_subs, gathering.subs, __ATOMIC_RELAXED);
-		__atomic_add_fetch(&la_modules_count_of_changes, 1, __ATOMIC_RELEASE);
-	}
-	la_unlock(LA_LOCK_MODULES);
-	la_memory_unmap(gathering.buffer, gathering.size);
+	if (has_changed(&gathering))
+		replace_map(&gathering);
+	__atomic_compare_exchange_n(&la_modules_doubt, &doubt, 0, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 void la_modules_refresh(void)

@@ -1,0 +1,120 @@
+/* build: -ldl -Wl,--wrap=dl_iterate_phdr */
+/*
+ * The map of what is loaded is in doubt from the moment on that something may
+ * have changed until it has been brought up to date.
+ */
+#define _GNU_SOURCE
+
+#include "agent/modules.h"
+
+#include "tests/support/agent_check.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+typedef int on_object(struct dl_phdr_info *info, size_t size, void *argument);
+
+int __real_dl_iterate_phdr(on_object *callback, void *argument);
+int __wrap_dl_iterate_phdr(on_object *callback, void *argument);
+
+/* What another thread finds while one is looking at the loader's list. */
+static unsigned looks, looks_without_doubt;
+static bool suspect_meanwhile;
+
+int __wrap_dl_iterate_phdr(on_object *callback, void *argument)
+{
+	looks++;
+	if (suspect_meanwhile)
+		la_modules_suspect();
+	looks_without_doubt += !la_modules_suspected();
+	return __real_dl_iterate_phdr(callback, argument);
+}
+
+static void look(void)
+{
+	looks = looks_without_doubt = 0;
+	la_modules_refresh();
+	assert_in_range(looks, 1, 10);
+}
+
+static void test_in_doubt_until_it_is_known(void **state)
+{
+	(void)state;
+	assert_false(la_modules_suspected());
+	la_modules_suspect();
+	assert_true(la_modules_suspected());
+	look();
+	assert_int_equal(looks_without_doubt, 0);
+	assert_false(la_modules_suspected());
+}
+
+static void test_what_comes_up_meanwhile(void **state)
+{
+	(void)state;
+	la_modules_suspect();
+	suspect_meanwhile = true;
+	look();
+	suspect_meanwhile = false;
+	assert_true(la_modules_suspected());
+	look();
+	assert_false(la_modules_suspected());
+}
+
+static void test_loaded_and_unloaded(void **state)
+{
+	uint32_t generation = la_modules_generation();
+	uintptr_t address;
+	void *library;
+
+	(void)state;
+	la_modules_suspect();
+	look();
+	assert_int_equal(la_modules_generation(), generation);
+	library = dlopen("libm.so.6", RTLD_NOW);
+	assert_non_null(library);
+	address = (uintptr_t)dlsym(library, "cos");
+	assert_int_equal(la_modules_find(address), 0);
+	la_modules_suspect();
+	look();
+	assert_int_equal(looks_without_doubt, 0);
+	assert_int_equal(la_modules_generation(), generation + 1);
+	assert_int_not_equal(la_modules_find(address), 0);
+	dlclose(library);
+	la_modules_suspect();
+	look();
+	assert_int_equal(la_modules_generation(), generation + 2);
+	assert_int_equal(la_modules_find(address), 0);
+}
+
+/* Around fork nobody looks; the doubt stays. */
+static void test_held(void **state)
+{
+	(void)state;
+	la_modules_hold();
+	la_modules_suspect();
+	looks = 0;
+	la_modules_refresh();
+	assert_int_equal(looks, 0);
+	assert_true(la_modules_suspected());
+	la_modules_release();
+	look();
+	assert_false(la_modules_suspected());
+}
+
+static int boot(void **state)
+{
+	(void)state;
+	return la_modules_boot();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_doubt_until_it_is_known),
+		cmocka_unit_test(test_what_comes_up_meanwhile),
+		cmocka_unit_test(test_loaded_and_unloaded),
+		cmocka_unit_test(test_held),
+	};
+
+	return cmocka_run_group_tests(tests, boot, NULL);
+}
