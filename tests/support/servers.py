@@ -207,7 +207,17 @@ class Server:
         """As snapshot(), for hosts that have another use for the signal."""
         if self.directory is None:
             return None
-        return leakagent('snapshot', pid or self.pid).strip()
+        return self.wait_for(lambda: self.requested(pid or self.pid),
+                             f'the agent in {pid}')
+
+    def requested(self, pid):
+        """None while the agent of a new process is starting."""
+        try:
+            return leakagent('snapshot', pid).strip()
+        except AssertionError as error:
+            if 'starting' not in str(error):
+                raise
+            return None
 
     def stop(self, number=signal.SIGTERM):
         """Signals it unless number is None, and waits for its end."""
