@@ -70,7 +70,7 @@ static void test_loaded_and_unloaded(void **state)
 	la_modules_suspect();
 	look();
 	assert_int_equal(la_modules_generation(), generation);
-	library = dlopen("libthread_db.so.1", RTLD_NOW);
+	library = dlopen("libthread_db.so.1", RTLD_LAZY);
 	assert_non_null(library);
 	address = (uintptr_t)dlsym(library, "td_init");
 	assert_int_equal(la_modules_find(address), 0);
