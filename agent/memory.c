@@ -39,7 +39,14 @@ static uint64_t share(enum la_memory_use use)
 
 static uint64_t ceiling(enum la_memory_use use)
 {
-	return use == LA_MEMORY_REST ? limit : limit - limit / 8;
+	switch (use) {
+	case LA_MEMORY_REST:
+		return limit;
+	case LA_MEMORY_THREADS:
+		return limit - limit / 16;
+	default:
+		return limit - limit / 8;
+	}
 }
 
 /* Adds to a sum unless it would be more than `most`. */
@@ -146,7 +153,7 @@ bool la_memory_reserve(size_t bytes)
 static void *keep_carve(size_t bytes)
 {
 	if (keep.left < bytes) {
-		char *chunk = la_memory_map(KEEP_CHUNK);
+		char *chunk = la_memory_map_for(LA_MEMORY_THREADS, KEEP_CHUNK);
 
 		if (!chunk)
 			return NULL;
@@ -166,7 +173,7 @@ void *la_memory_keep(size_t bytes)
 
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (bytes > KEEP_CHUNK / 4)
-		return la_memory_map(bytes);
+		return la_memory_map_for(LA_MEMORY_THREADS, bytes);
 	la_lock(LA_LOCK_MEMORY);
 	memory = keep_carve(bytes);
 	la_unlock(LA_LOCK_MEMORY);

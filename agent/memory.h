@@ -12,10 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What memory is for; the first two must leave room for the others. */
+/* What memory is for; each must leave room for those that follow. */
 enum la_memory_use {
-	LA_MEMORY_STACKS,   /* frames, stacks, sites: half the limit at most */
-	LA_MEMORY_LIVE,     /* what is live: three quarters at most */
+	LA_MEMORY_STACKS, /* frames, stacks, sites: half the limit at most */
+	LA_MEMORY_LIVE,   /* live blocks: three quarters at most */
+	LA_MEMORY_THREADS, /* what is kept for threads and small things */
 	LA_MEMORY_REST,
 	LA_MEMORY_SNAPSHOT, /* out of what is reserved for it */
 	LA_MEMORY_USES
@@ -40,7 +41,7 @@ void la_memory_unmap(void *memory, size_t bytes);
 bool la_memory_reserve(size_t bytes);
 
 /*
- * Bytes from shared chunks, zeroed and aligned to 16, or NULL. Cannot be given
+ * Bytes from shared chunks of LA_MEMORY_THREADS, zeroed and aligned to 16, or NULL. Cannot be given
  * back: for what lives as long as the process.
  */
 void *la_memory_keep(size_t bytes);

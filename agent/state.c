@@ -191,8 +191,10 @@ struct la_state *la_state_create(void)
 	la_lock(LA_LOCK_STATES);
 	state = obtain();
 	la_unlock(LA_LOCK_STATES);
-	if (!state)
+	if (!state) {
+		la_drop();
 		return NULL;
+	}
 	la_state_of_thread = state;
 	if (have_key) {
 		/* May allocate where the host has made many keys before us. */

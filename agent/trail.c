@@ -543,7 +543,8 @@ static struct la_trail *begin(struct la_state *state)
 	if (la_unlikely(la_modules_suspected()) && !state->spare)
 		la_modules_refresh();
 	if (la_unlikely(!trail)) {
-		trail = state->trail = la_memory_map(sizeof(*trail));
+		trail = state->trail = la_memory_map_for(LA_MEMORY_THREADS,
+							 sizeof(*trail));
 		if (!trail)
 			return NULL;
 	}
@@ -564,6 +565,11 @@ static void end(struct la_trail *trail)
 	}
 }
 
+static uint32_t untracked_node(void)
+{
+	return la_node_find(LA_ROOT_NODE, LA_FRAME_ID_UNTRACKED);
+}
+
 uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
 {
 	struct la_trail *trail = begin(state);
@@ -571,7 +577,7 @@ uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
 	uint32_t node;
 
 	if (!trail)
-		return 0;
+		return untracked_node();
 	node = capture(state, trail, registers, &fresh);
 	end(trail);
 	return node;
@@ -641,7 +647,7 @@ uint32_t la_trail_heap_site(struct la_state *state,
 	uint32_t node, site;
 
 	if (!trail)
-		return 0;
+		return la_sites_heap(untracked_node());
 	node = capture(state, trail, registers, &fresh);
 	site = node ? la_sites_heap(node) : 0;
 	end(trail);

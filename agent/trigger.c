@@ -49,7 +49,9 @@ static const struct la_options *options;
 static uint32_t running;
 static uint32_t posted; /* enum la_post bits */
 static struct request *requests;
-static struct request *unused_requests; /* under LA_LOCK_REQUESTS */
+/* One is always there, however little memory is. */
+static struct request first_request;
+static struct request *unused_requests = &first_request; /* LA_LOCK_REQUESTS */
 static int thread_id; /* the agent's thread, 0 = it has not begun yet */
 
 /* Before the control page is there, the thread sleeps on this word. */

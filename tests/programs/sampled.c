@@ -8,9 +8,11 @@
  *        sampled flood BLOCKS STACKS   so many blocks from one callsite, every
  *                             other one freed again, and then one block from
  *                             each of so many stacks
+ *        sampled threads THREADS   so many threads at once, with ten blocks each
  * It prints "CALLSITE ALLOC_OBJECTS ALLOC_BYTES INUSE_OBJECTS INUSE_BYTES" for
  * each callsite at its end. An allocation that fails is the end, too.
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +190,35 @@ NOINLINE static void flood_stacks(unsigned long stacks)
 	tell(&books);
 }
 
+static pthread_barrier_t all_have_theirs;
+
+NOINLINE static void *hold_ten(void *unused)
+{
+	for (int i = 0; i < 10; i++)
+		*(void *volatile *)&unused = checked(malloc(100));
+	pthread_barrier_wait(&all_have_theirs);
+	return NULL;
+}
+
+static void start_threads(unsigned count)
+{
+	struct books books = { "hold_ten", 10UL * count, 1000UL * count,
+			       10UL * count, 1000UL * count };
+	pthread_t *threads = checked(calloc(count, sizeof(*threads)));
+	pthread_attr_t attributes;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 256 * 1024);
+	pthread_barrier_init(&all_have_theirs, NULL, count);
+	for (unsigned i = 0; i < count; i++)
+		if (pthread_create(&threads[i], &attributes, hold_ten, NULL))
+			abort();
+	for (unsigned i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+	tell(&books);
+}
+
 int main(int argc, char **argv)
 {
 	static char output[BUFSIZ];
@@ -198,11 +229,17 @@ int main(int argc, char **argv)
 		hold(strtoul(argv[2], NULL, 10));
 		return 0;
 	}
+	if (argc == 3 && !strcmp(argv[1], "threads")) {
+		start_threads((unsigned)strtoul(argv[2], NULL, 10));
+		return 0;
+	}
 	if (argc == 4 && !strcmp(argv[1], "flood")) {
 		flood_blocks(strtoul(argv[2], NULL, 10));
 		flood_stacks(strtoul(argv[3], NULL, 10));
 		return 0;
 	}
-	fputs("usage: sampled hold BYTES | flood BLOCKS STACKS\n", stderr);
+	fputs("usage: sampled hold BYTES | flood BLOCKS STACKS | "
+	      "threads THREADS\n",
+	      stderr);
 	return 2;
 }

@@ -238,6 +238,18 @@ class Limited(Estimated):
         self.assertGreater(snapshot.period, 64)
         self.assertEstimates(snapshot, truth)
 
+    def test_more_threads_than_there_is_memory_for(self):
+        """What they do goes unseen, and is counted; all else goes on."""
+        snapshot, truth = self.look('threads', 200, memory='4M')
+        self.assertLessEqual(int(snapshot.comments['agent_bytes']), 4 << 20)
+        self.assertGreater(int(snapshot.comments['drops']), 0)
+        found, _ = self.of(snapshot, 'hold_ten')
+        self.assertGreater(found.alloc_objects, 0)
+        self.assertLess(found.alloc_objects, truth['hold_ten'].alloc_objects)
+        snapshot, truth = self.look('threads', 200, memory='64M')
+        self.assertEqual(snapshot.comments['drops'], '0')
+        self.assertEqual(self.of(snapshot, 'hold_ten')[0], truth['hold_ten'])
+
     def test_room_enough(self):
         snapshot, truth = self.look('flood', 1000, 1000, memory='64M')
         self.assertEqual(snapshot.period, 1)

@@ -34,15 +34,17 @@ static int live_leaves_a_quarter(void)
 	return use_up(LA_MEMORY_LIVE) == LIMIT / 4 * 3 ? 0 : 1;
 }
 
-static int both_leave_an_eighth(void)
+static int each_leaves_something(void)
 {
 	size_t stacks, live, rest;
 
 	la_memory_boot(LIMIT);
 	live = use_up(LA_MEMORY_LIVE);
 	stacks = use_up(LA_MEMORY_STACKS);
+	if (use_up(LA_MEMORY_THREADS) != LIMIT / 16)
+		return 3;
 	rest = use_up(LA_MEMORY_REST);
-	if (live + stacks != LIMIT / 8 * 7 || rest != LIMIT / 8)
+	if (live + stacks != LIMIT / 8 * 7 || rest != LIMIT / 16)
 		return 1;
 	return la_memory_bytes() == LIMIT ? 0 : 2;
 }
@@ -103,7 +105,7 @@ static void test_shares(void **state)
 	(void)state;
 	assert_int_equal(in_child(stacks_leave_half), 0);
 	assert_int_equal(in_child(live_leaves_a_quarter), 0);
-	assert_int_equal(in_child(both_leave_an_eighth), 0);
+	assert_int_equal(in_child(each_leaves_something), 0);
 }
 
 static void test_reserve(void **state)
