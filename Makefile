@@ -109,6 +109,12 @@ check: ## installs what is missing, builds, and runs every test
 	@$(MAKE) -s $(PARALLEL) all programs unit-tests fuzzers
 	@BUILD=$(BUILD) SECONDS_EACH=30 tests/run
 
+.PHONY: check-hosts
+check-hosts: ## installs more programs, and runs each without and with the agent
+	@scripts/install-deps hosts
+	@$(MAKE) -s $(PARALLEL) all $(BUILD)/tests/programs/puppet
+	@BUILD=$(BUILD) tests/run hosts
+
 .PHONY: verify
 verify: all programs ## the system tests, each stack compared with libunwind's
 	BUILD=$(BUILD) VERIFY=on tests/run system

@@ -12,7 +12,7 @@ from tests.support.servers import ROOT, HostTest
 
 SCRIPT = ROOT / 'scripts' / 'install-deps'
 BUILD_PACKAGE, CHECK_PACKAGE = 'libunwind-dev', 'redis-server'
-BENCH_PACKAGE = 'heaptrack'
+BENCH_PACKAGE, HOSTS_PACKAGE = 'heaptrack', 'chromium'
 
 DPKG_QUERY = '''#!/bin/sh
 for word; do
@@ -61,7 +61,7 @@ class DepsTest(HostTest):
         return done, installed
 
     def test_nothing_is_missing(self):
-        for mode in ('build', 'check', 'bench'):
+        for mode in ('build', 'check', 'bench', 'hosts'):
             done, installed = self.install(mode)
             self.assertEqual((done.returncode, done.stdout, done.stderr),
                              (0, '', ''))
@@ -89,6 +89,14 @@ class DepsTest(HostTest):
         done, _ = self.install('bench')
         self.assertEqual(set(done.stderr.split()[-2:]),
                          {CHECK_PACKAGE, BENCH_PACKAGE})
+
+    def test_testing_needs_no_packages_of_the_real_hosts(self):
+        self.missing(CHECK_PACKAGE, HOSTS_PACKAGE)
+        done, _ = self.install('check')
+        self.assertNotIn(HOSTS_PACKAGE, done.stderr)
+        done, _ = self.install('hosts')
+        self.assertEqual(set(done.stderr.split()[-2:]),
+                         {CHECK_PACKAGE, HOSTS_PACKAGE})
 
     def test_sudo_that_needs_a_password_is_not_asked(self):
         self.stand_in('sudo', '[ "$1" != -n ] || exit 1; exec "$@"')

@@ -1,0 +1,160 @@
+"""Databases: processes, threads, caches of a known size, snapshots by fork."""
+
+import os
+import re
+import signal
+
+from tests.support import snapshots
+from tests.support.hosts import RealHost, scrubbed, user_for
+from tests.support.servers import Result, free_port
+
+POSTGRES = sorted(os.path.join('/usr/lib/postgresql', version, 'bin')
+                  for version in os.listdir('/usr/lib/postgresql'))[-1]
+
+
+class Postgresql(RealHost):
+    def command(self, name, *arguments, directory=None):
+        done = self.job([os.path.join(POSTGRES, name), *arguments], directory,
+                        user=self.user)
+        self.assertEqual(done.status, 0, done)
+        return done.stdout + done.stderr
+
+    def session(self, directory):
+        """All of it carries the agent: initdb, the server, pgbench."""
+        data = self.work / 'data'
+        client = ['-h', '127.0.0.1', '-p', self.port, '-U', 'tester']
+        seen = self.command('initdb', '-D', data, '-A', 'trust', '-N', '-U',
+                            'tester', directory=directory)
+        with self.host([os.path.join(POSTGRES, 'postgres'), '-D', data, '-p',
+                        self.port, '-k', self.work, '-c',
+                        'listen_addresses=127.0.0.1', '-c',
+                        'shared_buffers=16MB', '-c', 'fsync=off', '-c',
+                        'autovacuum=off'], directory,
+                       user=self.user) as server:
+            server.wait_for(lambda: 'ready to accept connections' in
+                            server.read(server.errors), 'the database')
+            self.look_at(server.pid)
+            seen += self.command('pgbench', '-i', '-q', *client, 'postgres',
+                                 directory=directory)
+            seen += self.command('pgbench', '-c', 4, '-j', 2, '-t', 100, '-n',
+                                 *client, 'postgres', directory=directory)
+            done = server.stop(signal.SIGINT)
+        return Result(done.status, seen, done.stderr)
+
+    def scrub(self, text):
+        """Without progress and rates, which depend on how fast it was."""
+        return [scrubbed(line) for line in re.split(r'[\r\n]+', text)
+                if not re.search(r'tuples .* done|^done|latency|tps', line)]
+
+    def test_initdb_and_pgbench(self):
+        self.user, self.port = user_for('postgres'), free_port()
+        done = self.both(self.session, scrub=self.scrub)
+        self.assertIn('transactions actually processed: 400/400', done.stdout)
+        for command in 'initdb', 'postgres', 'pgbench':
+            self.tracked(command, 100)
+
+
+class Mariadb(RealHost):
+    POOL = 24 << 20
+    INSERT = ('USE test; '
+              'CREATE TABLE test.t (id INT PRIMARY KEY, b VARCHAR(200)); '
+              'INSERT INTO test.t SELECT seq, REPEAT("x", 200) '
+              'FROM seq_1_to_20000; '
+              'SELECT COUNT(*), SUM(LENGTH(b)) FROM test.t; '
+              'SELECT id FROM test.t ORDER BY RAND() LIMIT 0;')
+
+    def session(self, directory):
+        user = [f'--user={user_for("mysql")}'] if user_for('mysql') else []
+        data = f'--datadir={self.work}/data'
+        made = self.job(['mariadb-install-db', '--no-defaults', *user, data,
+                         '--auth-root-authentication-method=normal',
+                         '--skip-test-db'], directory)
+        self.assertEqual(made.status, 0, made)
+        with self.host(['mariadbd', '--no-defaults', *user, data,
+                        f'--socket={self.work}/socket', f'--port={self.port}',
+                        '--bind-address=127.0.0.1', '--skip-log-bin',
+                        f'--innodb-buffer-pool-size={self.POOL}',
+                        '--innodb-log-file-size=8M',
+                        '--innodb-buffer-pool-dump-at-shutdown=0',
+                        '--innodb-buffer-pool-load-at-startup=0'],
+                       directory) as server:
+            server.wait_for(lambda: 'ready for connections' in
+                            server.read(server.errors), 'the database')
+            client = ['mariadb', '--no-defaults', '-u', 'root',
+                      f'--socket={self.work}/socket', '-B', '-e']
+            seen = ''
+            for statements in ('CREATE DATABASE test', self.INSERT,
+                               'DROP DATABASE test'):
+                done = self.job([*client, statements], directory)
+                self.assertEqual((done.status, done.stderr), (0, ''))
+                seen += done.stdout
+            self.live = server.request()
+            done = server.stop()
+        return Result(done.status, seen, done.stderr)
+
+    def scrub(self, text):
+        """The lines in any order: threads write them."""
+        return sorted(scrubbed(line) for line in text.splitlines())
+
+    def test_inserting(self):
+        self.port = free_port()
+        done = self.both(self.session, scrub=self.scrub)
+        self.assertIn('20000\t4000000', done.stdout)
+        self.tracked('mariadbd', 1000)
+        live = snapshots.load(self.live).total().inuse_space
+        self.assertGreaterEqual(live, self.POOL)
+
+
+class Redis(RealHost):
+    # Programs are called by their files, and its own is a link to another's.
+    command = os.path.basename(os.path.realpath('/usr/bin/redis-server'))
+
+    def ask(self, directory, *words, stdin=''):
+        done = self.job(['redis-cli', '-p', self.port, *words], directory,
+                        stdin)
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        return done.stdout
+
+    def session(self, directory):
+        """A snapshot of its own by fork, a rewritten log, a script."""
+        with self.host(['redis-server', '--port', self.port, '--bind',
+                        '127.0.0.1', '--dir', self.work, '--appendonly', 'yes',
+                        '--save', '', '--enable-debug-command', 'local'],
+                       directory, port=self.port) as server:
+            seen = self.ask(directory, 'DEBUG', 'POPULATE', '5000', 'key',
+                            '1000')
+            seen += self.ask(directory, 'EVAL', 'local n = 0 '
+                             'for i = 1, 1000 do '
+                             'n = n + #redis.call("get", "key:" .. i) end '
+                             'return n', '0')
+            self.look_at(server.pid)
+            for word, part in (('BGSAVE', 'rdb_bgsave_in_progress:0'),
+                               ('BGREWRITEAOF', 'aof_rewrite_in_progress:0')):
+                seen += self.ask(directory, word)
+                server.wait_for(lambda: part in self.ask(
+                    None, 'INFO', 'persistence'), word)
+            seen += self.ask(directory, 'DBSIZE')
+            done = server.stop()
+        return Result(done.status, seen, done.stderr)
+
+    def test_populate_save_and_rewrite(self):
+        self.port = free_port()
+        done = self.both(self.session)
+        self.assertIn('1000000\n', done.stdout)
+        self.tracked(self.command, 5000)
+        self.assertGreaterEqual(self.live_at_end(self.command),
+                                5000 * 1000)
+        self.tracked('redis-cli', 10)
+
+
+class Sqlite(RealHost):
+    def test_a_file_with_an_index(self):
+        script = (
+            'PRAGMA journal_mode=WAL; CREATE TABLE t (a INTEGER, b TEXT); '
+            'INSERT INTO t SELECT value, printf("%0100d", value) '
+            'FROM generate_series(1, 50000); CREATE INDEX i ON t (b); '
+            'SELECT count(*), sum(length(b)) FROM t; PRAGMA integrity_check; '
+            'DELETE FROM t WHERE a % 2; VACUUM; SELECT count(*) FROM t;')
+        done = self.both_jobs(['sqlite3', 'file.db'], script)
+        self.assertEqual(done.stdout, 'wal\n50000|5000000\nok\n25000\n')
+        self.tracked('sqlite3', 1000)

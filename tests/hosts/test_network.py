@@ -1,0 +1,143 @@
+"""Servers and clients of other protocols: TLS, HTTP, DNS, MQTT, memcached."""
+
+import os
+import signal
+import socket
+import struct
+
+from tests.support.hosts import RealHost
+from tests.support.servers import Result, free_port
+
+
+class Network(RealHost):
+    def setUp(self):
+        super().setUp()
+        self.port = free_port()
+
+    def step(self, directory, *command, stdin='', expect=0):
+        done = self.job(command, directory, stdin)
+        self.assertEqual(done.status, expect, done)
+        return done.stdout + done.stderr
+
+    def test_openssl_and_curl(self):
+        """s_server serves a page by TLS; curl fetches it, s_client connects."""
+        def session(directory):
+            (self.work / 'page').write_text('a page by TLS\n')
+            self.step(directory, 'openssl', 'req', '-x509', '-newkey',
+                      'rsa:2048', '-nodes', '-keyout', 'key', '-out', 'cert',
+                      '-subj', '/CN=localhost', '-days', '2', '-addext',
+                      'subjectAltName=IP:127.0.0.1')
+            seen = self.step(directory, 'openssl', 'x509', '-in', 'cert',
+                             '-noout', '-subject')
+            with self.host(['openssl', 's_server', '-accept',
+                            f'127.0.0.1:{self.port}', '-key', 'key', '-cert',
+                            'cert', '-WWW', '-quiet'], directory,
+                           port=self.port) as server:
+                self.look_at(server.pid)
+                address = f'https://127.0.0.1:{self.port}'
+                seen += self.step(directory, 'curl', '-sS', '--cacert', 'cert',
+                                  *[f'{address}/page'] * 5)
+                seen += self.step(directory, 'curl', '-sS',
+                                  f'{address}/page', expect=60)
+                seen += self.step(
+                    directory, 'openssl', 's_client', '-connect',
+                    f'127.0.0.1:{self.port}', '-CAfile', 'cert', '-quiet',
+                    '-verify_return_error', stdin='GET /page HTTP/1.0\r\n\r\n')
+                done = server.stop()
+            return Result(done.status, seen, done.stderr)
+        done = self.both(session, expect=-signal.SIGTERM)
+        self.assertEqual(done.stdout.count('a page by TLS\n'), 6)
+        self.tracked('openssl', 1000)
+        self.tracked('curl', 100)
+
+    def query(self, name):
+        """The addresses that DNS gives for a name."""
+        labels = b''.join(bytes([len(part)]) + part.encode()
+                          for part in name.split('.'))
+        question = struct.pack('>6H', 4711, 256, 1, 0, 0, 0) + labels + bytes(
+            [0, 0, 1, 0, 1])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(30)
+            client.sendto(question, ('127.0.0.1', self.port))
+            reply = client.recv(4096)
+        status = reply[3] & 15
+        return f'{name} {status} {reply[-4:].hex() if not status else ""}\n'
+
+    def test_dnsmasq(self):
+        """It has its own use for HUP, USR1 and USR2."""
+        def session(directory):
+            hosts = self.work / 'hosts'
+            hosts.write_text(''.join(f'10.0.{i // 250}.{i % 250} h{i}.test\n'
+                                     for i in range(2000)))
+            with self.host(['dnsmasq', '-k', '-C', '/dev/null', '-R', '-h',
+                            '-H', hosts, '-p', self.port, '-a', '127.0.0.1',
+                            '-z', '--log-facility=-', '--log-queries',
+                            '--user=' + ('root' if not os.geteuid() else ''),
+                            '--local=/test/', f'--pid-file={self.work}/pid'],
+                           directory) as server:
+                server.wait_for(lambda: 'read ' in server.read(server.errors),
+                                'its names')
+                seen = ''.join(self.query(f'h{i}.test')
+                               for i in range(0, 2000, 20))
+                self.look_at(server.pid)
+                hosts.write_text('10.9.9.9 another.test\n')
+                os.kill(server.pid, signal.SIGUSR1)
+                server.wait_for(lambda: 'queries forwarded' in
+                                server.read(server.errors), 'its figures')
+                os.kill(server.pid, signal.SIGUSR2)
+                os.kill(server.pid, signal.SIGHUP)
+                server.wait_for(lambda: ' - 1 names' in
+                                server.read(server.errors), 'its new names')
+                seen += self.query('another.test') + self.query('gone.test')
+                self.live = server.request()
+                done = server.stop()
+            # Its cache is told in columns, in an order of its own.
+            lines = sorted(' '.join(line.split())
+                           for line in done.stderr.splitlines())
+            return Result(done.status, seen, '\n'.join(lines))
+        done = self.both(session)
+        self.assertIn('another.test 0 0a090909\ngone.test 3 \n', done.stdout)
+        self.tracked('dnsmasq', 2000)
+
+    def test_mosquitto(self):
+        def session(directory):
+            with self.host(['mosquitto', '-p', str(self.port)], directory,
+                           port=self.port) as server:
+                self.look_at(server.pid)
+                at = ['-h', '127.0.0.1', '-p', self.port]
+                seen = ''
+                for i in range(10):
+                    seen += self.step(directory, 'mosquitto_pub', *at, '-q',
+                                      '1', '-r', '-t', f'topic/{i}', '-m',
+                                      f'message {i}' * 1000)
+                seen += self.step(directory, 'mosquitto_sub', *at, '-t',
+                                  'topic/#', '-C', '10')
+                done = server.stop()
+            lines = [line for line in done.stderr.splitlines()
+                     if 'connect' not in line]
+            return Result(done.status, '\n'.join(sorted(seen.splitlines())),
+                          '\n'.join(lines))
+        self.both(session)
+        self.tracked('mosquitto', 100)
+        self.tracked('mosquitto_sub', 10)
+
+    def test_memcached(self):
+        def session(directory):
+            user = ['-u', 'nobody'] if os.geteuid() == 0 else []
+            with self.host(['memcached', '-l', '127.0.0.1', '-p', self.port,
+                            '-t', '2', '-m', '64', *user], directory,
+                           port=self.port) as server:
+                seen = ''
+                for _ in range(5):
+                    with socket.create_connection(('127.0.0.1', self.port),
+                                                  30) as client:
+                        for i in range(200):
+                            client.sendall(b'set key%d 0 0 1000\r\n' % i +
+                                           b'v' * 1000 + b'\r\n')
+                            seen += client.recv(100).decode()
+                self.look_at(server.pid)
+                done = server.stop()
+            return Result(done.status, seen, done.stderr)
+        done = self.both(session)
+        self.assertEqual(done.stdout, 'STORED\r\n' * 1000)
+        self.tracked('memcached', 10)

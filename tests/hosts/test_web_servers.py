@@ -1,0 +1,219 @@
+"""Web servers and a proxy, each with its own way of making processes or
+threads, and of starting anew without losing a connection."""
+
+import os
+import signal
+
+from tests.support.hosts import RealHost, fetch
+from tests.support.servers import Result, children_of, free_port
+
+PAGE = 'a page\n' * 10
+MODULES = '/usr/lib/apache2/modules'
+
+
+class WebServer(RealHost):
+    def setUp(self):
+        super().setUp()
+        self.port, self.second = free_port(), free_port()
+
+    def configure(self, text, **words):
+        for name in ('pages', 'logs', 'cache'):
+            folder = self.work / name
+            folder.mkdir()
+            folder.chmod(0o777)
+        (self.work / 'pages' / 'index.html').write_text(PAGE)
+        path = self.work / 'configuration'
+        path.write_text(text.format(work=self.work, port=self.port,
+                                    second=self.second, **words))
+        return path
+
+    def logged(self):
+        """What it wrote into its log, with the numbers scrubbed by both()."""
+        return (self.work / 'logs' / 'error').read_text()
+
+    def children(self, server, count):
+        server.wait_for(lambda: len(children_of(server.pid)) >= count,
+                        f'{count} children')
+        return children_of(server.pid)
+
+    def other_children(self, server, old):
+        """When it has started anew."""
+        server.wait_for(lambda: set(children_of(server.pid)) - set(old),
+                        'new processes')
+
+
+class Apache(WebServer):
+    CONFIGURATION = '''
+ServerRoot {work}
+ServerName localhost
+PidFile {work}/pid
+Listen 127.0.0.1:{port}
+LoadModule mpm_{mpm}_module {modules}/mod_mpm_{mpm}.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule dir_module {modules}/mod_dir.so
+LoadModule env_module {modules}/mod_env.so
+LoadModule {cgi}_module {modules}/mod_{cgi}.so
+LoadModule alias_module {modules}/mod_alias.so
+LoadModule deflate_module {modules}/mod_deflate.so
+LoadModule filter_module {modules}/mod_filter.so
+{socket}
+User {user}
+Group {group}
+DocumentRoot {work}/pages
+ErrorLog {work}/logs/error
+ScriptAlias /script {work}/pages/script
+SetOutputFilter DEFLATE
+StartServers {servers}
+MaxConnectionsPerChild {most}
+'''
+
+    def run_it(self, mpm, cgi, servers, most, socket=''):
+        root = os.geteuid() == 0
+
+        def session(directory):
+            path = self.configure(
+                self.CONFIGURATION, mpm=mpm, cgi=cgi, modules=MODULES,
+                servers=servers, most=most, socket=socket,
+                user='www-data' if root else f'#{os.getuid()}',
+                group='www-data' if root else f'#{os.getgid()}')
+            script = self.work / 'pages' / 'script'
+            script.write_text('#!/bin/sh\nprintf "Content-Type: text/plain\n'
+                              '\n"; echo "a script: $REQUEST_METHOD"\n')
+            script.chmod(0o755)
+            with self.host(['apache2', '-f', path, '-DFOREGROUND'], directory,
+                           port=self.port) as server:
+                old = self.children(server, 2)
+                seen = fetch(self.port, times=150)
+                seen += fetch(self.port, '/script', times=5)
+                self.look_at(server.pid)
+                os.kill(server.pid, signal.SIGUSR1)  # start anew, gracefully
+                self.other_children(server, old)
+                seen += fetch(self.port, times=100)
+                seen += fetch(self.port, '/missing')
+                done = server.stop()
+            return Result(done.status, seen, done.stderr)
+        done = self.both(session)
+        self.assertIn(f'/: [{"200 " + PAGE!r}]', done.stdout)
+        found = self.tracked('apache2', 100)
+        self.assertGreater(len({s.comments['pid'] for s in found}), 2)
+
+    def test_prefork(self):
+        self.run_it('prefork', 'cgi', 3, 40)
+
+    def test_event(self):
+        self.run_it('event', 'cgid', 2, 0, f'ScriptSock {self.work}/socket')
+
+
+class Nginx(WebServer):
+    CONFIGURATION = '''
+daemon off;
+worker_processes 2;
+pid {work}/pid;
+error_log {work}/logs/error error;
+events {{ worker_connections 128; }}
+http {{
+    access_log off;
+    client_body_temp_path {work}/cache/body;
+    proxy_temp_path {work}/cache/proxy;
+    fastcgi_temp_path {work}/cache/fastcgi;
+    uwsgi_temp_path {work}/cache/uwsgi;
+    scgi_temp_path {work}/cache/scgi;
+    proxy_cache_path {work}/cache/pages keys_zone=pages:1m;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass http://127.0.0.1:{second}; proxy_cache pages;
+                      proxy_cache_valid 200 1h; gzip on; }}
+    }}
+    server {{ listen 127.0.0.1:{second}; root {work}/pages; }}
+}}
+'''
+
+    def session(self, directory):
+        path = self.configure(self.CONFIGURATION)
+        with self.host(['nginx', '-c', path, '-e', 'stderr'], directory,
+                       port=self.port) as server:
+            # The cache's manager and loader, too.
+            old = self.children(server, 3)
+            seen = fetch(self.port, times=100)
+            self.look_at(server.pid)
+            os.kill(server.pid, signal.SIGHUP)
+            self.other_children(server, old)
+            seen += fetch(self.port, times=100)
+            seen += fetch(self.port, '/missing')
+            done = server.stop(signal.SIGQUIT)
+        return Result(done.status, seen, done.stderr)
+
+    def test_a_cache_and_a_new_start(self):
+        done = self.both(self.session)
+        self.assertIn(f'/: [{"200 " + PAGE!r}]', done.stdout)
+        self.tracked('nginx', 50)
+
+
+class Lighttpd(WebServer):
+    CONFIGURATION = '''
+server.document-root = "{work}/pages"
+server.port = {port}
+server.bind = "127.0.0.1"
+server.errorlog = "{work}/logs/error"
+server.modules = ("mod_indexfile", "mod_deflate", "mod_cgi")
+index-file.names = ("index.html")
+deflate.mimetypes = ("text/")
+deflate.cache-dir = "{work}/cache"
+cgi.assign = (".sh" => "/bin/sh")
+'''
+
+    def session(self, directory):
+        path = self.configure(self.CONFIGURATION)
+        (self.work / 'pages' / 'script.sh').write_text(
+            'printf "Content-Type: text/plain\n\n"; echo a script\n')
+        with self.host(['lighttpd', '-D', '-f', path], directory,
+                       port=self.port) as server:
+            seen = fetch(self.port, times=100)
+            seen += fetch(self.port, '/script.sh', times=5)
+            self.look_at(server.pid)
+            done = server.stop(signal.SIGINT)
+            seen += self.logged()
+        return Result(done.status, seen, done.stderr)
+
+    def test_pages_and_scripts(self):
+        done = self.both(self.session)
+        self.assertIn("/script.sh: ['200 a script\\n']", done.stdout)
+        self.tracked('lighttpd', 100)
+
+
+class Haproxy(WebServer):
+    CONFIGURATION = '''
+global
+    nbthread 2
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 10s
+    timeout server 10s
+listen front
+    bind 127.0.0.1:{port}
+    server one 127.0.0.1:{second}
+listen back
+    bind 127.0.0.1:{second}
+    http-request return status 200 content-type text/plain lf-string "%[path]"
+'''
+
+    def session(self, directory):
+        """A master that replaces its program on USR2, and its workers."""
+        path = self.configure(self.CONFIGURATION)
+        with self.host(['haproxy', '-W', '-db', '-f', path], directory,
+                       port=self.port) as server:
+            old = self.children(server, 1)
+            seen = fetch(self.port, '/one', times=100)
+            self.look_at(server.pid)
+            os.kill(server.pid, signal.SIGUSR2)
+            self.other_children(server, old)
+            seen += fetch(self.port, '/two', times=100)
+            self.look_at(server.pid)
+            done = server.stop(signal.SIGUSR1)
+        return Result(done.status, seen, done.stderr)
+
+    def test_master_and_workers(self):
+        done = self.both(self.session)
+        self.assertIn("/two: ['200 /two']", done.stdout)
+        self.tracked('haproxy', 500)

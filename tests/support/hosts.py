@@ -1,0 +1,176 @@
+"""Real programs, as Debian ships them, at a real job: without the agent and
+with it, and what is seen of the two must be the same.
+
+RealHost.both() runs a session twice, in a working folder of the same name, and
+compares exit status, output, the files that are in the folder afterwards, and
+the descriptors that look_at() found open. What differs between any two runs
+(times, pids, ports) is scrubbed first. Then it reads every snapshot there is,
+by itself and with leakdiff, and one of each program with Go's pprof.
+"""
+
+import http.client
+import os
+import pathlib
+import re
+import shutil
+
+from tests.support import pprof, snapshots
+from tests.support.servers import (AGENT, HostTest, ROOT, Server, files,
+                                   leakdiff_json, wait_for)
+
+INTERVAL = '200ms'
+
+
+def user_for(name):
+    """Servers that refuse to be root run as this one then."""
+    return name if os.geteuid() == 0 else None
+
+
+def scrubbed(text):
+    """Without the numbers and random names that no two runs share."""
+    text = re.sub(r'0x[0-9a-f]+', '0', text)
+    return re.sub(r'\d+', '0', text)
+
+
+def fetch(port, path='/', times=1, **headers):
+    """What an HTTP server answers to so many requests: each answer once."""
+    answers = set()
+    for _ in range(times):
+        connection = http.client.HTTPConnection('127.0.0.1', port, timeout=30)
+        connection.request('GET', path, headers=headers)
+        reply = connection.getresponse()
+        answers.add(f'{reply.status} {reply.read().decode()[:200]}')
+        connection.close()
+    return f'{path}: {sorted(answers)}\n'
+
+
+def descriptor(entry):
+    try:
+        return scrubbed(os.readlink(entry))
+    except FileNotFoundError:
+        return 'closed by now'
+
+
+class RealHost(HostTest):
+    interval = INTERVAL
+    options = {}  # of the agent, for all sessions
+
+    def setUp(self):
+        super().setUp()
+        self.work = self.directory / 'work'
+        # Where any user can read them, wherever the checkout is.
+        self.agent = shutil.copy(AGENT, self.directory)
+        self.conf = shutil.copy(ROOT / 'conf' / 'leakagent.ini', self.directory)
+
+    # ---- hosts ----
+
+    def host(self, command, directory, extra=None, **options):
+        """A server, or a program that ends by itself: see Server."""
+        settings = {'interval': self.interval, 'agent': self.agent,
+                    'conf': self.conf, **self.options, **options}
+        own = {'HOME': str(self.work), 'LC_ALL': 'C.UTF-8', **(extra or {})}
+        return Server(command, directory, cwd=self.work, extra=own, **settings)
+
+    def job(self, command, directory, stdin='', **options):
+        """Runs a program to its end."""
+        with self.host(command, directory, **options) as host:
+            try:
+                host.process.stdin.write(stdin)
+                host.process.stdin.close()
+            except BrokenPipeError:  # it may end without reading
+                pass
+            return host.stop(None)
+
+    def look_at(self, pid):
+        """Notes which descriptors a process has open, for both(). Connections
+        may still be closing: it looks until nothing changes, or, the second
+        time, until they are those of the first."""
+        folder = pathlib.Path('/proc', str(pid), 'fd')
+        place = len(self.descriptors)
+        looks = []
+
+        def settled():
+            looks.append(sorted((int(entry.name), descriptor(entry))
+                                for entry in folder.iterdir()))
+            if self.plain_descriptors is not None:
+                return looks[-1] == self.plain_descriptors[place]
+            return len(looks) > 20 and len(set(map(str, looks[-20:]))) == 1
+        try:
+            wait_for(settled, 'the same descriptors')
+        except TimeoutError:
+            pass
+        self.descriptors.append(looks[-1])
+
+    # ---- both runs ----
+
+    def both(self, session, scrub=scrubbed, expect=0, same_files=True):
+        """session(directory) returns a Result; that of the second run is given
+        back."""
+        seen = []
+        self.plain_descriptors = None
+        for directory in (None, self.snapshots):
+            self.work.mkdir()
+            self.work.chmod(0o777)
+            self.descriptors = []
+            result = session(directory)
+            seen.append([result.status, scrub(result.stdout),
+                         scrub(result.stderr),
+                         self.files_made() if same_files else None,
+                         self.descriptors])
+            self.assertEqual(result.status, expect, result)
+            shutil.rmtree(self.work)
+            self.plain_descriptors = self.descriptors
+        for name, plain, watched in zip(
+                ('status', 'stdout', 'stderr', 'files', 'descriptors'), *seen):
+            self.assertEqual(plain, watched, name)
+        self.readable = self.read_all()
+        return result
+
+    def both_jobs(self, command, stdin='', prepare=None, expect=0, **options):
+        def session(directory):
+            if prepare:
+                prepare()
+            return self.job(command, directory, stdin, **options)
+        return self.both(session, expect=expect)
+
+    def files_made(self):
+        return sorted({scrubbed(str(path.relative_to(self.work)))
+                       for path in self.work.rglob('*')})
+
+    # ---- snapshots ----
+
+    def read_all(self):
+        """{command: the last snapshot of each of its processes}."""
+        last = {}
+        for path in files(self.snapshots):
+            last[path.name.rsplit('.', 4)[0]] = path
+        found = {}
+        for path in last.values():
+            snapshot = snapshots.load(path)
+            self.assertEqual(snapshot.comments['drops'], '0', path)
+            found.setdefault(snapshot.comments['command'], []).append(snapshot)
+        left = [path.name for path in self.snapshots.iterdir()
+                if not snapshots.NAME.fullmatch(path.name)]
+        self.assertEqual(left, [])
+        self.assertTrue(found, 'no snapshot was written')
+        for command, of_it in found.items():
+            report = leakdiff_json('--by', 'stack', '--top', '5',
+                                   of_it[-1].path)
+            self.assertTrue(report['snapshots'], command)
+        return found
+
+    def tracked(self, command, least=1):
+        """The last snapshots of a program's processes, one of which has
+        allocated so many blocks; Go's pprof reads one of them."""
+        self.assertIn(command, sorted(self.readable))
+        found = self.readable[command]
+        most = max(snapshot.total('heap').alloc_objects for snapshot in found)
+        self.assertGreaterEqual(most, least, command)
+        raw = pprof.pprof(self.directory, '-raw', found[-1].path)
+        self.assertIn('inuse_space', raw)
+        return found
+
+    def live_at_end(self, command):
+        """Heap bytes in that one of its processes which had most."""
+        return max(snapshot.total('heap').inuse_space
+                   for snapshot in self.readable[command])
