@@ -97,6 +97,13 @@ static void before_fork(void)
 	forking = state;
 }
 
+/*
+ * Programs that insist on having one thread, such as Chromium's zygote, have
+ * their own malloc too. The agent sees little of those and is in no hurry: it
+ * waits for them to become threaded themselves.
+ */
+static bool alone;
+
 static void after_fork_in_parent(void)
 {
 	struct la_state *state = forking;
@@ -125,7 +132,7 @@ static void after_fork_in_child(void)
 		active = false;
 	if (!active)
 		la_tracker_set_mode(LA_MODE_PASSIVE);
-	else
+	else if (!alone)
 		la_trigger_start(&options);
 	/* What came meanwhile may ask the new thread for a snapshot. */
 	if (state)
@@ -289,8 +296,17 @@ static void __attribute__((constructor)) constructor(void)
 
 void la_boot_main(void)
 {
-	if (active)
+	alone = la_real_passed_by();
+	if (active && !alone)
 		la_trigger_start(&options);
+}
+
+void la_boot_thread(void)
+{
+	if (la_unlikely(alone) && active) {
+		alone = false;
+		la_trigger_start(&options);
+	}
 }
 
 void la_boot_exit_now(void)

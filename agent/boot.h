@@ -13,8 +13,11 @@ struct la_state;
  */
 struct la_state *la_boot_early(const void *frame);
 
-/* Just before the program's main: its thread may start now. */
+/* Just before the program's main: the agent's thread may start now. */
 void la_boot_main(void);
+
+/* The program is about to create a thread: the agent's may start now at last. */
+void la_boot_thread(void);
 
 /* _exit is about to end the process. */
 void la_boot_exit_now(void);

@@ -75,8 +75,11 @@ uint32_t *la_control_open(const struct la_options *options)
 	page->sample = la_sampler_interval;
 	set_text(page->command, sizeof(page->command), la_process.command);
 	set_text(page->version, sizeof(page->version), LEAKAGENT_VERSION);
-	set_text(page->allocator, sizeof(page->allocator),
-		 la_real_allocator());
+	snprintf(page->allocator, sizeof(page->allocator), "%s%s",
+		 la_real_allocator(),
+		 la_real_passed_by() ? " (heap not tracked: calls of malloc "
+				       "do not reach the agent)" :
+				       "");
 	refresh_status();
 	__atomic_store_n(&page->magic, LA_CONTROL_MAGIC, __ATOMIC_RELEASE);
 	return &page->wake;

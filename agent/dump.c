@@ -103,6 +103,8 @@ static void collect_notes(const struct la_snapshot *snapshot,
 	note_bytes(LA_COMMENT_RSS_SHMEM, resident.shared);
 	note_bytes(LA_COMMENT_SWAP, resident.swapped);
 	note(LA_COMMENT_ALLOCATOR, "%s", la_real_allocator());
+	if (la_real_passed_by())
+		note(LA_COMMENT_HEAP, "%s", LA_HEAP_UNTRACKED);
 	note_signal();
 	note(LA_COMMENT_TRACKING, "%s",
 	     la_mode_now() == LA_MODE_ON ? "on" : "off");

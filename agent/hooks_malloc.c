@@ -136,12 +136,8 @@ static bool comes_after_allocator(void)
 {
 	static enum { UNKNOWN, BEFORE, AFTER } place;
 
-	if (la_unlikely(place == UNKNOWN)) {
-		void *first = dlsym(RTLD_DEFAULT, "realloc");
-		uint32_t module = la_modules_find((uintptr_t)first);
-
-		place = module && !la_module_at(module)->ours ? AFTER : BEFORE;
-	}
+	if (la_unlikely(place == UNKNOWN))
+		place = la_real_passed_for("realloc") ? AFTER : BEFORE;
 	return place == AFTER;
 }
 

@@ -142,6 +142,7 @@ static struct launch *prepare(const pthread_attr_t *attributes,
 	struct launch *launch = NULL;
 	size_t stack_size;
 
+	la_boot_thread();
 	if (!state)
 		return NULL;
 	if (attributes)

@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <gnu/libc-version.h>
+#include <link.h>
 #include <string.h>
 
 struct la_real la_real;
@@ -25,6 +26,7 @@ enum { HEADER = 16 };
 
 struct la_range la_loader_range, la_allocator_range, la_unwinder_range;
 static const char *allocator = "unknown";
+static bool passed_by;
 
 static bool search(void)
 {
@@ -194,9 +196,34 @@ static struct la_range locate(const void *symbol, const char **path)
 	return (struct la_range){ module->start, module->end - module->start };
 }
 
+/*
+ * An executable that is not position independent has an entry in its procedure
+ * linkage table stand for a function whose address it takes: that is no
+ * definition.
+ */
+static bool is_definition(void *function)
+{
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	return !dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) ||
+	       !symbol || symbol->st_shndx != SHN_UNDEF;
+}
+
+uint32_t la_real_passed_for(const char *name)
+{
+	void *first = dlsym(RTLD_DEFAULT, name);
+	uint32_t module = first ? la_modules_find((uintptr_t)first) : 0;
+
+	return module && !la_module_at(module)->ours && is_definition(first) ?
+		       module :
+		       0;
+}
+
 void la_real_locate(void)
 {
 	const char *path;
+	uint32_t id;
 	void *malloc_definition;
 
 	memcpy(&malloc_definition, &la_real.malloc, sizeof(malloc_definition));
@@ -208,6 +235,15 @@ void la_real_locate(void)
 	la_loader_range =
 		locate(dlsym(RTLD_DEFAULT, "__tls_get_addr"), &path);
 	la_unwinder_range = locate(la_unwind_library(), &path);
+	id = la_real_passed_for("malloc");
+	passed_by = id != 0;
+	if (passed_by)
+		allocator = la_module_at(id)->path;
+}
+
+bool la_real_passed_by(void)
+{
+	return passed_by;
 }
 
 const char *la_real_allocator(void)

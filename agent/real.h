@@ -122,7 +122,22 @@ static inline bool la_in_range(struct la_range range, uintptr_t address)
 	return address - range.start < range.size;
 }
 
-/* The path of the object that defines the next malloc. */
+/*
+ * The path of the object whose malloc the program uses: the one that defines the
+ * next malloc, unless the hooks are passed by.
+ */
 const char *la_real_allocator(void);
+
+/*
+ * Whether the program defines malloc itself, or a library that comes before the
+ * agent: then calls of malloc do not reach the hooks. Once the modules are known.
+ */
+bool la_real_passed_by(void);
+
+/*
+ * The module (modules.h) that defines the function and comes before the agent,
+ * or 0. Takes the loader's lock.
+ */
+uint32_t la_real_passed_for(const char *name);
 
 #endif

@@ -98,6 +98,12 @@ static void note_agent(const struct text_part *part, bool *first)
 			"report this\n",
 			text);
 	}
+	if (strcmp(after->heap, LA_HEAP_UNTRACKED) == 0) {
+		start_note(part, first);
+		fputs("the program brings its own malloc, and calls of it do "
+		      "not reach the agent: there is no heap here\n",
+		      part->out);
+	}
 	if (*after->tracking && strcmp(after->tracking, "on") != 0) {
 		start_note(part, first);
 		fputs("tracking is ", part->out);

@@ -165,6 +165,8 @@ void snapshot_build(struct snapshot *snapshot, const char *path,
 		strings, comment_value(profile, LA_COMMENT_REASON));
 	snapshot->tracking = strings_intern(
 		strings, comment_value(profile, LA_COMMENT_TRACKING));
+	snapshot->heap = strings_intern(
+		strings, comment_value(profile, LA_COMMENT_HEAP));
 	memcpy(snapshot->has, profile->has, sizeof(snapshot->has));
 	take_samples(snapshot, profile, stacks);
 }

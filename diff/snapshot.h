@@ -40,6 +40,7 @@ struct snapshot {
 	int64_t coarsened_bytes; /* since its memory limit was reached */
 	int64_t different_stacks; /* captured wrongly, where it was verified */
 	const char *reason, *tracking;
+	const char *heap; /* not-tracked, or empty */
 	bool has[LA_SAMPLE_TYPES];
 	bool has_errors; /* of estimates: how far off they may be is known */
 	int64_t totals[KINDS][LA_SAMPLE_TYPES];

@@ -91,7 +91,8 @@ enum la_sample_type {
 #define LA_COMMENT_RSS_FILE "rss_file_bytes"
 #define LA_COMMENT_RSS_SHMEM "rss_shmem_bytes"
 #define LA_COMMENT_SWAP "swap_bytes"
-#define LA_COMMENT_ALLOCATOR "allocator" /* file that defines the next malloc */
+#define LA_COMMENT_ALLOCATOR "allocator" /* file that defines its malloc */
+#define LA_COMMENT_HEAP "heap" /* only when its calls pass the agent by */
 #define LA_COMMENT_SIGNAL "signal"       /* a name, off, or taken-by-host */
 #define LA_COMMENT_TRACKING "tracking"   /* on or off */
 #define LA_COMMENT_AGENT_BYTES "agent_bytes" /* the agent's own memory */
@@ -107,6 +108,7 @@ enum la_sample_type {
 #define LA_COMMENT_DIFFERENCE "difference" /* one of them, for reading; up to 4 */
 
 #define LA_SIGNAL_TAKEN "taken-by-host"
+#define LA_HEAP_UNTRACKED "not-tracked"
 
 /* <command>.<pid>.<YYYYMMDDTHHMMSSmmmZ>.<sequence>.pb.gz */
 #define LA_SNAPSHOT_SUFFIX ".pb.gz"

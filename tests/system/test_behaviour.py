@@ -4,10 +4,11 @@ each runs without it and with it, and must print the same and end the same."""
 import os
 import pathlib
 import signal
+import subprocess
 
 from tests.support import snapshots
-from tests.support.servers import (HostTest, Server, files, leakdiff_json,
-                                   program, run)
+from tests.support.servers import (LEAKDIFF, HostTest, Server, files,
+                                   leakdiff_json, program, run)
 
 
 def reasons(paths):
@@ -178,6 +179,19 @@ class Processes(Host):
                 last = snapshots.load(files(self.snapshots)[-1])
                 self.assertEqual(self.live('heap_malloc', last), (0, 0))
                 self.assertGreater(last.total('thread').alloc_objects, 8)
+
+    def test_a_malloc_of_its_own(self):
+        """Nothing is invented, and it may insist on having one thread."""
+        done = self.run_both([program('own_malloc')])
+        self.assertIn('alone: 1\n', done.stdout)
+        snapshot = self.only_snapshot()
+        self.assertEqual(snapshot.total('heap'), snapshots.NOTHING)
+        self.assertEqual(snapshot.total('thread').alloc_objects, 1)
+        self.assertEqual(snapshot.comments['heap'], 'not-tracked')
+        self.assertTrue(snapshot.comments['allocator'].endswith('/own_malloc'))
+        report = subprocess.run([LEAKDIFF, snapshot.path], text=True,
+                                capture_output=True, check=True).stdout
+        self.assertIn('brings its own malloc', report)
 
     def test_before_and_after_main(self):
         self.run_both([program('early_and_late')])
