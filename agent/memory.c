@@ -49,9 +49,21 @@ static uint64_t ceiling(enum la_memory_use use)
 	}
 }
 
-/* Adds to a sum unless it would be more than `most`. */
+static uint64_t less(uint64_t most, const uint64_t *used)
+{
+	uint64_t now = __atomic_load_n(used, __ATOMIC_RELAXED);
+
+	return now < most ? most - now : 0;
+}
+
+/*
+ * Adds to a sum unless it would be more than `most`. Threads that keep asking
+ * when there is nothing left write nothing that they share.
+ */
 static bool add_up_to(uint64_t *sum, uint64_t bytes, uint64_t most)
 {
+	if (less(most, sum) < bytes)
+		return false;
 	if (__atomic_add_fetch(sum, bytes, __ATOMIC_RELAXED) <= most)
 		return true;
 	__atomic_sub_fetch(sum, bytes, __ATOMIC_RELAXED);
@@ -61,13 +73,6 @@ static bool add_up_to(uint64_t *sum, uint64_t bytes, uint64_t most)
 static void subtract(uint64_t *sum, uint64_t bytes)
 {
 	__atomic_sub_fetch(sum, bytes, __ATOMIC_RELAXED);
-}
-
-static uint64_t less(uint64_t most, const uint64_t *used)
-{
-	uint64_t now = __atomic_load_n(used, __ATOMIC_RELAXED);
-
-	return now < most ? most - now : 0;
 }
 
 /* What is reserved is on the stacks' account. */
