@@ -22,7 +22,8 @@ enum {
 	FIRST_SLOTS = 32,
 	PAGE_SLOTS = 256, /* that fill a page */
 	ADDRESS_BITS = 48,
-	FIRST_INTERVAL = 64 /* bytes */
+	FIRST_INTERVAL = 64, /* bytes */
+	MOST_LATE = 2 /* a power of two: the counts may wrap round */
 };
 
 /* Address in the low 48 bits, upper 16 bits of the size above; 0 = free. */
@@ -38,6 +39,10 @@ static struct shard {
 	uint32_t used;
 	uint64_t interval;
 	uint64_t random;
+	/* Removed by handlers while their thread was in here: a ring, since
+	 * handlers may add while their thread takes out. */
+	uintptr_t late[MOST_LATE];
+	uint32_t late_added, late_taken;
 } __attribute__((aligned(64))) shards[LA_HEAP_SHARDS];
 
 /* Blocks of one 64 KiB region are neighbours, and of one thread as a rule. */
@@ -215,13 +220,52 @@ static void put(struct shard *shard, uintptr_t address, struct la_block block)
 	slot->site = block.site;
 }
 
+static bool take_out_at(struct shard *shard, uintptr_t address,
+			struct la_block *block)
+{
+	struct slot *slot = shard->capacity ? find(shard, address) : NULL;
+
+	if (!slot || !slot->address_and_size)
+		return false;
+	*block = block_of(slot);
+	take_out(shard, slot);
+	return true;
+}
+
+/*
+ * What handlers could not remove goes before anything else is done, and so
+ * before anybody who is given the same address can record it.
+ */
+static struct shard *enter(unsigned number)
+{
+	struct shard *shard = &shards[number];
+	struct la_block block;
+
+	la_lock(LA_LOCK_HEAP + number);
+	while (la_unlikely(shard->late_taken != shard->late_added)) {
+		uintptr_t address = shard->late[shard->late_taken % MOST_LATE];
+
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		shard->late_taken++;
+		take_out_at(shard, address, &block);
+	}
+	return shard;
+}
+
+static void leave(unsigned number)
+{
+	la_unlock(LA_LOCK_HEAP + number);
+}
+
 bool la_heap_insert(uintptr_t address, struct la_block block)
 {
 	unsigned number = shard_of(address);
-	struct shard *shard = &shards[number];
+	struct shard *shard;
 	bool room = true;
 
-	la_lock(LA_LOCK_HEAP + number);
+	if (la_unlikely(address >> ADDRESS_BITS))
+		return false;
+	shard = enter(number);
 	/* Nothing is left that was sampled more coarsely. */
 	if (la_unlikely(!shard->used))
 		shard->interval = la_sampler_interval;
@@ -229,28 +273,29 @@ bool la_heap_insert(uintptr_t address, struct la_block block)
 		room = make_room(shard);
 	if (room && takes(shard, block))
 		put(shard, address, block);
-	la_unlock(LA_LOCK_HEAP + number);
+	leave(number);
 	return room;
 }
 
 bool la_heap_remove(uintptr_t address, struct la_block *block)
 {
 	unsigned number = shard_of(address);
-	struct shard *shard = &shards[number];
-	bool found = false;
+	bool found = take_out_at(enter(number), address, block);
 
-	la_lock(LA_LOCK_HEAP + number);
-	if (shard->capacity) {
-		struct slot *slot = find(shard, address);
-
-		found = slot->address_and_size != 0;
-		if (found) {
-			*block = block_of(slot);
-			take_out(shard, slot);
-		}
-	}
-	la_unlock(LA_LOCK_HEAP + number);
+	leave(number);
 	return found;
+}
+
+bool la_heap_remove_later(uintptr_t address)
+{
+	struct shard *shard = &shards[shard_of(address)];
+
+	if (shard->late_added - shard->late_taken == MOST_LATE)
+		return false;
+	shard->late[shard->late_added % MOST_LATE] = address;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	shard->late_added++;
+	return true;
 }
 
 bool la_heap_busy(uintptr_t address)
@@ -282,19 +327,17 @@ static size_t shard_bytes(const struct shard *shard)
 static void walk_shard(unsigned number, struct slot *buffer, size_t size,
 		       struct visitor visitor)
 {
-	const struct shard *shard = &shards[number];
-	uint64_t interval;
+	const struct shard *shard = enter(number);
+	uint64_t interval = shard->interval;
 	uint32_t copied = 0;
 
-	la_lock(LA_LOCK_HEAP + number);
-	interval = shard->interval;
 	if (buffer && shard->slots && shard_bytes(shard) <= size) {
 		copied = shard->capacity;
 		memcpy(buffer, shard->slots, shard_bytes(shard));
 	} else if (shard->slots) {
 		visit_slots(shard->slots, shard->capacity, interval, visitor);
 	}
-	la_unlock(LA_LOCK_HEAP + number);
+	leave(number);
 	visit_slots(buffer, copied, interval, visitor);
 }
 

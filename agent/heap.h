@@ -24,12 +24,20 @@ struct la_block {
 /*
  * Records a block, which la_sampler_takes has let through, unless its part
  * samples more coarsely; one that is already there is replaced (its end was
- * missed). False when there is no memory at all.
+ * missed). False when there is no memory at all, and for addresses from 2^48
+ * on, which processes are given only if they ask for them.
  */
 bool la_heap_insert(uintptr_t address, struct la_block block);
 
 /* Forgets a block and tells what it was; false when it was not recorded. */
 bool la_heap_remove(uintptr_t address, struct la_block *block);
+
+/*
+ * In a handler whose thread is inside the part of the table that holds
+ * `address`: forgets the block before anything else is done there, so that
+ * whoever is given the address next can record it. False when too many wait.
+ */
+bool la_heap_remove_later(uintptr_t address);
 
 /* Whether this thread is inside the part of the table that holds `address`. */
 bool la_heap_busy(uintptr_t address);

@@ -2,6 +2,8 @@
 
 #include "agent/live.h"
 
+#include "agent/state.h"
+
 #include <stddef.h>
 
 bool la_live_insert_other(uintptr_t address, struct la_block block)
@@ -9,6 +11,21 @@ bool la_live_insert_other(uintptr_t address, struct la_block block)
 	/* What is in both is over in the table: see still_there. */
 	la_shadow_remove(address);
 	return la_heap_insert(address, block);
+}
+
+bool la_live_remove_inside(uintptr_t address, struct la_block *block)
+{
+	la_shadow_entry was = la_shadow_remove(address);
+
+	if (was) {
+		*block = la_live_block_of(was);
+		return true;
+	}
+	if (!la_heap_busy(address))
+		return la_heap_remove(address, block);
+	if (!la_heap_remove_later(address))
+		la_drop();
+	return false;
 }
 
 struct walk {

@@ -1,9 +1,8 @@
 /*
  * The live heap blocks: address -> size and site. Small ones are in the shadow,
  * unless blocks are sampled: few would fill it badly. The others are in the
- * table. This is what decides. Any thread; a signal
- * handler may remove what la_live_busy does not keep from it, and insert
- * nothing.
+ * table. This is what decides. Any thread; a signal handler may remove with
+ * la_live_remove_inside, and insert nothing.
  */
 #ifndef LA_LIVE_H
 #define LA_LIVE_H
@@ -44,11 +43,11 @@ static inline bool la_live_remove(uintptr_t address, struct la_block *block)
 	return true;
 }
 
-/* Whether this thread was interrupted in the part that holds `address`. */
-static inline bool la_live_busy(uintptr_t address)
-{
-	return la_heap_busy(address);
-}
+/*
+ * The same in a handler that may have interrupted its thread in here. What
+ * cannot be touched now is forgotten soon enough, which is not told.
+ */
+bool la_live_remove_inside(uintptr_t address, struct la_block *block);
 
 /*
  * Calls visit for every block; interval as in la_heap_walk. One thread at a

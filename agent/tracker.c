@@ -362,11 +362,11 @@ untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 
 	if (la_events_pass(state, address))
 		return false;
-	if (la_live_busy(address) || la_events_recording(state, address)) {
+	if (la_events_recording(state, address)) {
 		postpone(state, LA_EVENT_BLOCK_GONE, address, 0, NULL);
 		return false;
 	}
-	found = la_live_remove(address, was);
+	found = la_live_remove_inside(address, was);
 	if (found)
 		note_growth(state, -scaled(was->bytes));
 	return found;

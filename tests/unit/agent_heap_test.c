@@ -1,9 +1,10 @@
-/* build: -Wl,--wrap=la_memory_map,--wrap=la_memory_unmap */
+/* build: -Wl,--wrap=la_memory_map_for,--wrap=la_memory_unmap_for */
 /* The table of live blocks: every block as it was recorded, until it goes. */
 #define _GNU_SOURCE
 
 #include "agent/heap.h"
 #include "agent/lock.h"
+#include "agent/memory.h"
 
 #include "tests/support/agent_check.h"
 
@@ -14,23 +15,38 @@
  * Through libc, so that a sanitizer sees it: memory that one thread gives back
  * may be given to another.
  */
-void *__wrap_la_memory_map(size_t bytes);
-void __wrap_la_memory_unmap(void *memory, size_t bytes);
+void *__wrap_la_memory_map_for(enum la_memory_use use, size_t bytes);
+void __wrap_la_memory_unmap_for(enum la_memory_use use, void *memory,
+				size_t bytes);
+
+/* What blocks are in, and copies for walks. */
+static const LargestIntegralType uses[] = { LA_MEMORY_LIVE,
+					    LA_MEMORY_SNAPSHOT };
 
 static uint64_t mapped;
+static bool no_memory;
 
-void *__wrap_la_memory_map(size_t bytes)
+void *__wrap_la_memory_map_for(enum la_memory_use use, size_t bytes)
 {
-	__atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory;
 
+	assert_in_set(use, uses, array_length(uses));
+	if (no_memory)
+		return NULL;
+	if (use == LA_MEMORY_LIVE)
+		__atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-void __wrap_la_memory_unmap(void *memory, size_t bytes)
+void __wrap_la_memory_unmap_for(enum la_memory_use use, void *memory,
+				size_t bytes)
 {
-	__atomic_sub_fetch(&mapped, bytes, __ATOMIC_RELAXED);
+	if (!memory)
+		return;
+	if (use == LA_MEMORY_LIVE)
+		__atomic_sub_fetch(&mapped, bytes, __ATOMIC_RELAXED);
 	assert_int_equal(munmap(memory, bytes), 0);
 }
 
@@ -308,6 +324,83 @@ static void test_neighbours(void **state)
 		run_model(seed + 2000, PLACES, PLACES, 40000);
 }
 
+/* ---- memory ---- */
+
+/* Some thousand blocks in each part, and more. */
+static void test_memory_for_each_block(void **state)
+{
+	const uintptr_t start = 0x600000000000, step = 48;
+	const uintptr_t least = 4000 * LA_HEAP_SHARDS, most = 2 * least;
+	uint64_t before = mapped, worst = 0;
+
+	(void)state;
+	for (uintptr_t i = 0; i < most; i++) {
+		assert_true(la_heap_insert(start + step * i,
+					   (struct la_block){ i, 1 }));
+		if (i >= least && i % 10000 == 0 &&
+		    (mapped - before) * 1000 / i > worst)
+			worst = (mapped - before) * 1000 / i;
+	}
+	assert_in_range(worst, 16000, 24000);
+	for (uintptr_t i = 0; i < most; i++)
+		assert_int_equal(block_at(start + step * i).bytes, i);
+}
+
+enum { THINNED = REGION / 16 };
+
+static bool walked[THINNED];
+
+static void note_walked(void *argument, uintptr_t address,
+			struct la_block block, uint64_t interval)
+{
+	uintptr_t place = (address - *(uintptr_t *)argument) / 16;
+
+	assert_true(place < THINNED && !walked[place]);
+	assert_int_equal(block.bytes, 100 + place % 1000);
+	assert_int_equal(block.site, place + 1);
+	assert_int_not_equal(interval, 0);
+	walked[place] = true;
+}
+
+/* What is left when there is no room is found, and the rest is not. */
+static void test_thinned(void **state)
+{
+	uintptr_t start = 0x610000000000;
+	struct la_block block;
+	unsigned left = 0;
+
+	(void)state;
+	for (uintptr_t i = 0; i < THINNED; i++) {
+		no_memory = i > 1000;
+		assert_true(la_heap_insert(
+			start + 16 * i,
+			(struct la_block){ 100 + i % 1000, (uint32_t)i + 1 }));
+	}
+	no_memory = false;
+	la_heap_walk(note_walked, &start);
+	for (uintptr_t i = 0; i < THINNED; i++) {
+		assert_int_equal(la_heap_remove(start + 16 * i, &block),
+				 walked[i]);
+		if (!walked[i])
+			continue;
+		assert_int_equal(block.site, i + 1);
+		left++;
+	}
+	assert_in_range(left, 100, THINNED / 2);
+	assert_int_equal(all_blocks().blocks, 0);
+}
+
+static void test_addresses_of_no_process(void **state)
+{
+	(void)state;
+	assert_false(la_heap_insert((uintptr_t)1 << 48,
+				    (struct la_block){ 1, 1 }));
+	assert_false(la_heap_insert(UINTPTR_MAX - 15,
+				    (struct la_block){ 1, 1 }));
+	assert_unknown((uintptr_t)1 << 48);
+	assert_int_equal(all_blocks().blocks, 0);
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 4, EACH = 20000 };
@@ -442,6 +535,33 @@ static void test_busy_while_inside(void **state)
 	assert_false(la_heap_busy(0x330000000000));
 }
 
+/* A handler may remove what it may not touch: before anything else happens. */
+static void test_removed_later(void **state)
+{
+	const uintptr_t start = 0x340000000000;
+	unsigned waiting = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(la_heap_insert(start + 16 * i,
+					   (struct la_block){ i, 1 }));
+	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++)
+		la_lock(LA_LOCK_HEAP + shard);
+	while (waiting < 4 && la_heap_remove_later(start + 16 * waiting))
+		waiting++;
+	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++)
+		la_unlock(LA_LOCK_HEAP + shard);
+	assert_in_range(waiting, 1, 3);
+	assert_true(la_heap_insert(start, (struct la_block){ 77, 1 }));
+	assert_int_equal(all_blocks().blocks, 4 - waiting + 1);
+	assert_int_equal(block_at(start).bytes, 77);
+	for (uint32_t i = 1; i < 4; i++)
+		if (i < waiting)
+			assert_unknown(start + 16 * i);
+		else
+			assert_int_equal(block_at(start + 16 * i).bytes, i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,10 +574,15 @@ int main(void)
 		cmocka_unit_test(test_small_and_full),
 		cmocka_unit_test(test_small_of_many),
 		cmocka_unit_test(test_neighbours),
+		/* Parts do not shrink: this is the first to use that one. */
+		cmocka_unit_test(test_thinned),
+		cmocka_unit_test(test_memory_for_each_block),
+		cmocka_unit_test(test_addresses_of_no_process),
 		cmocka_unit_test(test_threads_apart),
 		cmocka_unit_test(test_threads_together),
 		cmocka_unit_test(test_walk_meanwhile),
 		cmocka_unit_test(test_busy_while_inside),
+		cmocka_unit_test(test_removed_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

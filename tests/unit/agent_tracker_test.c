@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 
 #include "agent/frames.h"
+#include "agent/lock.h"
 #include "agent/snapshot.h"
 #include "agent/stack.h"
 #include "agent/tracker.h"
@@ -208,6 +209,43 @@ static void test_a_handler_frees(void **unused)
 	assert_added(before, (struct figures){ 2, 1010, 0, 0 });
 }
 
+static void lock_heap(void (*change)(unsigned rank))
+{
+	for (unsigned part = 0; part < LA_HEAP_SHARDS; part++)
+		change(LA_LOCK_HEAP + part);
+}
+
+/*
+ * The handler has interrupted its thread in the table. Before the thread is
+ * through, another one is given the addresses and records them.
+ */
+static void test_freed_where_its_thread_is(void **unused)
+{
+	static const struct la_block others[] = { { 20, 1 }, { 2000, 1 } };
+	struct figures before = figures();
+	struct la_block was;
+
+	(void)unused;
+	came(somewhere, 10);
+	came(somewhere + 64, 1000);
+	came(somewhere + 128, 3000);
+	la_tracker_begin(state);
+	lock_heap(la_lock);
+	went(somewhere);
+	went(somewhere + 64);
+	went(somewhere + 128);
+	lock_heap(la_unlock);
+	for (size_t i = 0; i < array_length(others); i++)
+		assert_true(la_live_insert(somewhere + 64 * i, others[i]));
+	la_tracker_end(state);
+	assert_added(before, (struct figures){ 3, 4010, 2, 2020 });
+	for (size_t i = 0; i < array_length(others); i++) {
+		assert_true(la_live_remove(somewhere + 64 * i, &was));
+		assert_int_equal(was.bytes, others[i].bytes);
+	}
+	assert_added(before, (struct figures){ 3, 4010, 0, 0 });
+}
+
 /* What a second handler does while what the first did is being recorded. */
 static void (*second_handler)(void);
 
@@ -312,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_a_handler_allocates),
 		cmocka_unit_test(test_a_handler_allocates_and_frees),
 		cmocka_unit_test(test_a_handler_frees),
+		cmocka_unit_test(test_freed_where_its_thread_is),
 		cmocka_unit_test(test_freed_while_it_is_recorded),
 		cmocka_unit_test(test_replaced_while_it_is_recorded),
 		cmocka_unit_test(test_more_than_can_wait),
