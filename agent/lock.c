@@ -168,6 +168,14 @@ bool la_lock_held(unsigned rank)
 		~SLEEPERS) == self();
 }
 
+bool la_lock_any_held(void)
+{
+	for (unsigned rank = 0; rank < LA_LOCKS; rank++)
+		if (la_lock_held(rank))
+			return true;
+	return false;
+}
+
 void la_lock_all(void)
 {
 	for (unsigned rank = 0; rank < LA_LOCKS; rank++) {

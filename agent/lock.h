@@ -46,8 +46,9 @@ void la_unlock(unsigned rank);
 void la_calm_begin(void);
 void la_calm_end(void);
 
-/* Whether the calling thread holds it. */
+/* Whether the calling thread holds it; or any, which takes microseconds. */
 bool la_lock_held(unsigned rank);
+bool la_lock_any_held(void);
 
 /*
  * Prepares for processes that were copied without the handlers of

@@ -81,9 +81,6 @@ struct la_capture la_stack_walk(struct la_state *state,
 	uint32_t last = 0;
 	unsigned changes = 0;
 
-	/* States that threads share are used under a lock. */
-	if (patient && !state->spare && la_unlikely(la_modules_suspected()))
-		la_modules_refresh();
 	for (;;) {
 		uint32_t id = la_frames_find(registers.pc, patient);
 		const struct la_frame *frame;

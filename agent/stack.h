@@ -35,9 +35,9 @@ static inline uintptr_t la_stack_limit(const struct la_state *state,
 /*
  * The frames from `registers` outwards, without the agent's own, into
  * frames[LA_MOST_FRAMES]. With `patient`, addresses that were never seen are
- * looked up, for which none of the agent's locks may be held; otherwise the
- * stack ends there (a signal handler has interrupted the agent). To be called by
- * functions further in than `registers`.
+ * looked up in the present map of modules, for which none of the agent's locks
+ * may be held; otherwise the stack ends there (a signal handler has interrupted
+ * the agent). To be called by functions further in than `registers`.
  */
 struct la_capture la_stack_walk(struct la_state *state,
 				struct la_registers registers, uint32_t *frames,

@@ -6,6 +6,7 @@
 #include "agent/estimates.h"
 #include "agent/events.h"
 #include "agent/lock.h"
+#include "agent/modules.h"
 #include "agent/sites.h"
 #include "agent/stack.h"
 #include "agent/trail.h"
@@ -129,9 +130,12 @@ static void postpone(struct la_state *state, enum la_event_kind kind,
 	event->kind = kind;
 	event->address = address;
 	event->bytes = bytes;
+	/* What was interrupted seldom holds a lock, or comes from the loader. */
 	if (frame)
 		event->capture = la_stack_walk(state, la_arch_caller(frame),
-					       event->frames, false);
+					       event->frames,
+					       !la_modules_suspected() &&
+						       !la_lock_any_held());
 	la_events_commit(state);
 }
 

@@ -78,6 +78,20 @@ static void look_from_elsewhere(unsigned number)
 	note_unless(!la_lock_held(LA_LOCK_FRAMES));
 }
 
+static void test_any_held(void **state)
+{
+	const unsigned ranks[] = { 0, LA_LOCK_HEAP + 7, LA_LOCKS - 1 };
+
+	(void)state;
+	assert_false(la_lock_any_held());
+	for (size_t i = 0; i < array_length(ranks); i++) {
+		la_lock(ranks[i]);
+		assert_true(la_lock_any_held());
+		la_unlock(ranks[i]);
+		assert_false(la_lock_any_held());
+	}
+}
+
 static void test_held_by_its_owner_alone(void **state)
 {
 	(void)state;
@@ -304,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_sleepers_wake),
+		cmocka_unit_test(test_any_held),
 		cmocka_unit_test(test_held_by_its_owner_alone),
 		cmocka_unit_test(test_all_and_back),
 		cmocka_unit_test(test_all_but_what_is_held),
