@@ -17,7 +17,7 @@
 
 struct la_real la_real;
 
-static enum { UNKNOWN, SEARCHING, READY, INCOMPLETE } progress;
+bool la_real_found;
 
 /* The block's size stands in the 16 bytes before it. */
 char la_bootstrap_arena[LA_BOOTSTRAP_BYTES] __attribute__((aligned(4096)));
@@ -52,24 +52,18 @@ static bool search(void)
 
 static bool known(void)
 {
-	return la_likely(__atomic_load_n(&progress, __ATOMIC_ACQUIRE) == READY);
+	return __atomic_load_n(&la_real_found, __ATOMIC_ACQUIRE);
 }
 
-bool la_real_ready(void)
+bool la_real_look(void)
 {
-	int unknown = UNKNOWN;
+	static bool begun;
 
-	if (known())
-		return true;
-	if (!__atomic_compare_exchange_n((int *)&progress, &unknown, SEARCHING,
-					 false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE))
-		return false;
-	bool complete = search();
-
-	__atomic_store_n(&progress, complete ? READY : INCOMPLETE,
-			 __ATOMIC_RELEASE);
-	return complete;
+	/* Also by the search itself, and after one that was in vain. */
+	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL))
+		return known();
+	__atomic_store_n(&la_real_found, search(), __ATOMIC_RELEASE);
+	return known();
 }
 
 static void *bootstrap_alloc(size_t alignment, size_t size)
@@ -220,6 +214,13 @@ uint32_t la_real_passed_for(const char *name)
 		       0;
 }
 
+/* Known to serve each size class from pages of its own. */
+static bool keeps_sizes_apart(const char *path)
+{
+	return strstr(path, "/libjemalloc.") || strstr(path, "/libtcmalloc") ||
+	       strstr(path, "/libmimalloc");
+}
+
 void la_real_locate(void)
 {
 	const char *path;
@@ -231,6 +232,7 @@ void la_real_locate(void)
 	/* Its smallest chunk has 32 bytes (MINSIZE in malloc/malloc.c). */
 	la_shadow_crowded = !la_in_range(la_allocator_range,
 					 (uintptr_t)gnu_get_libc_version);
+	la_shadow_slabs = keeps_sizes_apart(allocator);
 	/* Defined by every loader of an ELF system with thread-local storage. */
 	la_loader_range =
 		locate(dlsym(RTLD_DEFAULT, "__tls_get_addr"), &path);

@@ -76,11 +76,21 @@ struct la_real {
 
 extern struct la_real la_real;
 
+/* The rest of la_real_ready. */
+bool la_real_look(void);
+extern bool la_real_found;
+
 /*
  * Finds them, once. True when they are there; false while this very search is
  * going on (it allocates), and when libc lacks one that is required.
  */
-bool la_real_ready(void);
+static inline bool la_real_ready(void)
+{
+	return __builtin_expect(__atomic_load_n(&la_real_found,
+						__ATOMIC_ACQUIRE),
+				1) ||
+	       la_real_look();
+}
 
 void *la_plain_malloc(size_t size);
 void *la_plain_calloc(size_t count, size_t size);

@@ -6,6 +6,7 @@
 
 struct la_shadow_branch *la_shadow_root[1 << LA_SHADOW_ROOT_BITS];
 bool la_shadow_crowded = true;
+bool la_shadow_slabs;
 
 /* What *place holds, or else new memory; when two race, one's is given back. */
 static void *have(void **place, size_t bytes)

@@ -52,6 +52,12 @@ extern struct la_shadow_branch *la_shadow_root[1 << LA_SHADOW_ROOT_BITS];
  */
 extern bool la_shadow_crowded;
 
+/*
+ * Where they may: whether those of a granule and more may not. So with
+ * allocators that keep blocks of one size together.
+ */
+extern bool la_shadow_slabs;
+
 /* Makes room for blocks around an address; NULL when it must not grow. */
 la_shadow_entry *la_shadow_extend(uintptr_t address);
 
@@ -112,7 +118,8 @@ static inline bool la_shadow_insert(uintptr_t address, uint64_t bytes,
 	      (uint32_t)bytes;
 	/* Not even looked at, where nobody else can want it: its line may be
 	 * far away. */
-	if (la_likely(!la_shadow_crowded)) {
+	if (la_likely(!la_shadow_crowded) ||
+	    (la_shadow_slabs && bytes >= 1u << LA_SHADOW_GRANULE_BITS)) {
 		__atomic_store_n(entry, now, __ATOMIC_RELAXED);
 		return true;
 	}
