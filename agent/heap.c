@@ -23,7 +23,7 @@ enum {
 	PAGE_SLOTS = 256, /* that fill a page */
 	ADDRESS_BITS = 48,
 	FIRST_INTERVAL = 64, /* bytes */
-	MOST_LATE = 2 /* a power of two: the counts may wrap round */
+	MOST_LATE = 8 /* a power of two: the counts may wrap round */
 };
 
 /* Address in the low 48 bits, upper 16 bits of the size above; 0 = free. */
@@ -41,8 +41,8 @@ static struct shard {
 	uint64_t random;
 	/* Removed by handlers while their thread was in here: a ring, since
 	 * handlers may add while their thread takes out. */
-	uintptr_t late[MOST_LATE];
 	uint32_t late_added, late_taken;
+	uintptr_t late[MOST_LATE];
 } __attribute__((aligned(64))) shards[LA_HEAP_SHARDS];
 
 /* Blocks of one 64 KiB region are neighbours, and of one thread as a rule. */

@@ -200,6 +200,9 @@ static void *work(void *argument)
 
 	random_state = seed * THREADS + (uintptr_t)argument;
 	sigaltstack(&stack, NULL);
+	/* Code that the agent has never seen is not learnt in its midst. */
+	for (int i = 0; i < 20; i++)
+		raise(SIGPROF);
 	for (uint64_t i = 0; (uint64_t)handled < signals; i++) {
 		operate();
 		__atomic_store_n(&progress[(uintptr_t)argument], i,
