@@ -10,6 +10,7 @@
 #include "agent/format/keys.h"
 #include "agent/format/profile.pb-c.h"
 #include "agent/frames.h"
+#include "agent/gzip.h"
 #include "agent/memory.h"
 #include "agent/modules.h"
 #include "agent/state.h"
@@ -17,8 +18,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
 
 typedef Perftools__Profiles__Profile Profile;
 typedef Perftools__Profiles__ValueType ValueType;
@@ -28,11 +27,6 @@ typedef Perftools__Profiles__Mapping Mapping;
 typedef Perftools__Profiles__Location Location;
 typedef Perftools__Profiles__Line Line;
 typedef Perftools__Profiles__Function Function;
-
-/* Fast: a snapshot competes with the host for processors. */
-enum { COMPRESSION = 1, GZIP_WINDOW = 15 + 16 };
-
-enum { OUT_BYTES = 64 * 1024, ARENA_BYTES = 288 * 1024 };
 
 /* Strings whose place in the table is known from the start. */
 enum fixed_string {
@@ -52,12 +46,7 @@ enum fixed_string {
 };
 
 struct writer {
-	int fd;
-	int error; /* the first one; afterwards nothing is done any more */
-	z_stream deflate;
-	char *arena; /* zlib's memory */
-	size_t arena_used;
-	uint8_t *out;
+	struct la_gzip gzip;
 	uint8_t *packed;
 	size_t packed_room;
 	uint32_t frames; /* ids above are newer than this snapshot */
@@ -82,62 +71,6 @@ static void unmap(void *memory, size_t bytes)
 	la_memory_unmap_for(LA_MEMORY_SNAPSHOT, memory, bytes);
 }
 
-static void *zlib_alloc(void *opaque, unsigned items, unsigned size)
-{
-	struct writer *writer = opaque;
-	size_t bytes = ((size_t)items * size + 63) & ~(size_t)63;
-	void *memory = writer->arena + writer->arena_used;
-
-	if (bytes > ARENA_BYTES - writer->arena_used)
-		return Z_NULL;
-	writer->arena_used += bytes;
-	return memory;
-}
-
-static void zlib_free(void *opaque, void *memory)
-{
-	(void)opaque, (void)memory;
-}
-
-static void write_out(struct writer *writer, size_t bytes)
-{
-	const uint8_t *at = writer->out;
-
-	while (bytes && !writer->error) {
-		ssize_t written = write(writer->fd, at, bytes);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0) {
-			writer->error = written ? -errno : -EIO;
-			return;
-		}
-		at += written;
-		bytes -= (size_t)written;
-	}
-}
-
-static void compress_bytes(struct writer *writer, const uint8_t *data,
-			   size_t bytes, int flush)
-{
-	z_stream *stream = &writer->deflate;
-	int result = Z_OK;
-
-	stream->next_in = (uint8_t *)data;
-	stream->avail_in = (unsigned)bytes;
-	do {
-		stream->next_out = writer->out;
-		stream->avail_out = OUT_BYTES;
-		result = deflate(stream, flush);
-		write_out(writer, OUT_BYTES - stream->avail_out);
-	} while (!writer->error && result == Z_OK &&
-		 (stream->avail_in || !stream->avail_out ||
-		  flush == Z_FINISH));
-	if (!writer->error && result != Z_OK && result != Z_STREAM_END &&
-	    result != Z_BUF_ERROR)
-		writer->error = -EIO;
-}
-
 static bool reserve_packed(struct writer *writer, size_t bytes)
 {
 	if (bytes <= writer->packed_room)
@@ -146,7 +79,7 @@ static bool reserve_packed(struct writer *writer, size_t bytes)
 	writer->packed = map(2 * bytes);
 	writer->packed_room = writer->packed ? 2 * bytes : 0;
 	if (!writer->packed)
-		writer->error = -ENOMEM;
+		writer->gzip.error = -ENOMEM;
 	return writer->packed;
 }
 
@@ -154,13 +87,13 @@ static void put(struct writer *writer, const Profile *piece)
 {
 	size_t bytes;
 
-	if (writer->error)
+	if (writer->gzip.error)
 		return;
 	bytes = perftools__profiles__profile__get_packed_size(piece);
 	if (!reserve_packed(writer, bytes))
 		return;
 	perftools__profiles__profile__pack(piece, writer->packed);
-	compress_bytes(writer, writer->packed, bytes, Z_NO_FLUSH);
+	la_gzip_put(&writer->gzip, writer->packed, bytes);
 }
 
 /* Returns the string's index. */
@@ -446,32 +379,23 @@ static size_t table_bytes(uint32_t count)
 	return ((size_t)count + 1) * sizeof(uint32_t);
 }
 
-static int open_writer(struct writer *writer)
+static void open_writer(struct writer *writer, int fd)
 {
 	writer->frames = la_frames_count();
 	writer->modules = la_modules_count();
-	writer->out = map(OUT_BYTES);
-	writer->arena = map(ARENA_BYTES);
 	writer->location_of = map(table_bytes(writer->frames));
 	writer->frame_of = map(table_bytes(writer->frames));
 	writer->mapping_of = map(table_bytes(writer->modules));
 	writer->module_of = map(table_bytes(writer->modules));
-	if (!writer->out || !writer->arena || !writer->location_of ||
-	    !writer->frame_of || !writer->mapping_of || !writer->module_of)
-		return -ENOMEM;
-	writer->deflate.zalloc = zlib_alloc;
-	writer->deflate.zfree = zlib_free;
-	writer->deflate.opaque = writer;
-	return deflateInit2(&writer->deflate, COMPRESSION, Z_DEFLATED,
-			    GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) == Z_OK ?
-		       0 :
-		       -ENOMEM;
+	la_gzip_open(&writer->gzip, fd);
+	if (!writer->location_of || !writer->frame_of || !writer->mapping_of ||
+	    !writer->module_of)
+		writer->gzip.error = -ENOMEM;
 }
 
 static void close_writer(struct writer *writer)
 {
-	unmap(writer->out, OUT_BYTES);
-	unmap(writer->arena, ARENA_BYTES);
+	la_gzip_close(&writer->gzip);
 	unmap(writer->packed, writer->packed_room);
 	unmap(writer->location_of, table_bytes(writer->frames));
 	unmap(writer->frame_of, table_bytes(writer->frames));
@@ -483,10 +407,10 @@ int la_writer_write(int fd, const struct la_snapshot *snapshot, uint64_t utc_ns,
 		    uint64_t duration_ns, const struct la_note *notes,
 		    unsigned note_count)
 {
-	struct writer writer = { .fd = fd };
+	struct writer writer = { .frames = 0 };
 
-	writer.error = open_writer(&writer);
-	if (!writer.error) {
+	open_writer(&writer, fd);
+	if (!writer.gzip.error) {
 		put_fixed_strings(&writer);
 		put_header(&writer, snapshot->interval, utc_ns, duration_ns);
 		/* The loader lists the main program first, so do readers. */
@@ -495,9 +419,8 @@ int la_writer_write(int fd, const struct la_snapshot *snapshot, uint64_t utc_ns,
 		put_locations(&writer);
 		put_mappings(&writer);
 		put_notes(&writer, notes, note_count);
-		if (!writer.error)
-			compress_bytes(&writer, NULL, 0, Z_FINISH);
+		la_gzip_finish(&writer.gzip);
 	}
 	close_writer(&writer);
-	return writer.error;
+	return writer.gzip.error;
 }
