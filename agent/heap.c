@@ -361,12 +361,11 @@ void la_heap_walk(void (*visit)(void *argument, uintptr_t address,
 {
 	struct visitor visitor = { visit, argument };
 	size_t size = buffer_bytes();
-	struct slot *buffer =
-		size ? la_memory_map_for(LA_MEMORY_SNAPSHOT, size) : NULL;
+	struct slot *buffer = size ? la_memory_map(size) : NULL;
 
 	for (unsigned number = 0; number < LA_HEAP_SHARDS; number++)
 		walk_shard(number, buffer, size, visitor);
-	la_memory_unmap_for(LA_MEMORY_SNAPSHOT, buffer, size);
+	la_memory_unmap(buffer, size);
 }
 
 void la_heap_walk_shard(unsigned shard, void (*visit)(uintptr_t address))
