@@ -34,9 +34,12 @@ static uint32_t plain_site(struct la_registers registers)
 {
 	uint32_t frames[LA_MOST_FRAMES];
 	struct la_state *state = la_state_get();
-	uint32_t node = la_stack_node(
-		frames, la_stack_walk(state, registers, frames, true));
+	uint32_t node;
 
+	if (la_modules_suspected())
+		la_modules_refresh();
+	node = la_stack_node(frames,
+			     la_stack_walk(state, registers, frames, true));
 	return node ? la_sites_heap(node) : 0;
 }
 
