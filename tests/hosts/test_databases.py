@@ -5,7 +5,8 @@ import re
 import signal
 
 from tests.support import snapshots
-from tests.support.hosts import RealHost, scrubbed, user_for
+from tests.support.hosts import (RealHost, in_any_order, scrubbed,
+                                 user_for)
 from tests.support.servers import Result, free_port
 
 POSTGRES = sorted(os.path.join('/usr/lib/postgresql', version, 'bin')
@@ -92,13 +93,9 @@ class Mariadb(RealHost):
             done = server.stop()
         return Result(done.status, seen, done.stderr)
 
-    def scrub(self, text):
-        """The lines in any order: threads write them."""
-        return sorted(scrubbed(line) for line in text.splitlines())
-
     def test_inserting(self):
         self.port = free_port()
-        done = self.both(self.session, scrub=self.scrub)
+        done = self.both(self.session, scrub=in_any_order)
         self.assertIn('20000\t4000000', done.stdout)
         self.tracked('mariadbd', 1000)
         live = snapshots.load(self.live).total().inuse_space

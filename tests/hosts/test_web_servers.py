@@ -4,7 +4,7 @@ threads, and of starting anew without losing a connection."""
 import os
 import signal
 
-from tests.support.hosts import RealHost, fetch
+from tests.support.hosts import RealHost, fetch, in_any_order
 from tests.support.servers import Result, children_of, free_port
 
 PAGE = 'a page\n' * 10
@@ -214,6 +214,6 @@ listen back
         return Result(done.status, seen, done.stderr)
 
     def test_master_and_workers(self):
-        done = self.both(self.session)
+        done = self.both(self.session, scrub=in_any_order)
         self.assertIn("/two: ['200 /two']", done.stdout)
         self.tracked('haproxy', 500)

@@ -32,6 +32,12 @@ def scrubbed(text):
     return re.sub(r'\d+', '0', text)
 
 
+def in_any_order(text):
+    """As scrubbed(), for what several processes or threads write."""
+    return sorted(' '.join(line.split())
+                  for line in scrubbed(text).splitlines())
+
+
 def fetch(port, path='/', times=1, **headers):
     """What an HTTP server answers to so many requests: each answer once."""
     answers = set()
