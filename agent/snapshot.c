@@ -11,6 +11,7 @@
 #include "agent/memory.h"
 #include "agent/sampler.h"
 #include "agent/state.h"
+#include "agent/system.h"
 #include "agent/threads.h"
 
 #include <errno.h>
@@ -98,17 +99,23 @@ static void add_allocated(struct la_snapshot *snapshot)
  */
 static void sum_allocated(struct la_snapshot *snapshot)
 {
-	uint64_t moves;
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	uint64_t before, after;
+	bool settled;
 
 	for (int attempt = 0; attempt < TRIES; attempt++) {
 		memset(snapshot->allocated, 0,
 		       ((size_t)snapshot->sites + 1) *
 			       sizeof(*snapshot->allocated));
-		moves = la_state_moves();
+		settled = la_state_moves(&before);
 		la_state_sum_held(snapshot->allocated, snapshot->sites);
 		add_allocated(snapshot);
-		if (la_state_moves() == moves)
+		if (settled && la_state_moves(&after) && before == after)
 			break;
+		/* The thread that moves some may have to wait for a core. */
+		if (!settled)
+			la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0,
+					0, 0);
 	}
 }
 

@@ -92,22 +92,32 @@ void la_state_sum_held(struct la_counts *totals, uint32_t most)
 	sum_state(&la_state_gone, totals, most);
 }
 
-/* A move that is under way makes the sum uneven, and so unequal later. */
-uint64_t la_state_moves(void)
+static bool add_moves(const struct la_state *state, uint64_t *moves)
 {
-	uint64_t moves = 0;
+	uint32_t version =
+		__atomic_load_n(&state->held_version, __ATOMIC_ACQUIRE);
 
+	*moves += version;
+	return version % 2 == 0;
+}
+
+bool la_state_moves(uint64_t *moves)
+{
+	bool settled;
+
+	*moves = 0;
+	settled = add_moves(&la_state_gone, moves);
 	for (const struct la_state *state = every_state(); state;
 	     state = state->older)
-		moves += __atomic_load_n(&state->held_version,
-					 __ATOMIC_ACQUIRE);
-	return moves;
+		settled = add_moves(state, moves) && settled;
+	return settled;
 }
 
 /* Under LA_LOCK_STATES. */
 static void retire(struct la_state *state)
 {
-	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_ACQ_REL);
+	/* In a forked child, it may have been in the middle of a move. */
+	__atomic_or_fetch(&state->held_version, 1, __ATOMIC_ACQ_REL);
 	for (unsigned i = 0; i < LA_HELD_COUNTS; i++)
 		release(&state->held[i]);
 	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);

@@ -158,14 +158,16 @@ static inline void la_state_count(struct la_state *state, uint32_t site,
 	held->bytes += bytes;
 }
 
-/*
- * Adds what all threads hold back to totals[site] for sites up to `most`, and
- * tells how often such counts have moved to their sites so far: a sum that is
- * to match the sites' own counts sees the same number before and after.
- */
+/* Adds what all threads hold back to totals[site] for sites up to `most`. */
 struct la_counts;
 void la_state_sum_held(struct la_counts *totals, uint32_t most);
-uint64_t la_state_moves(void);
+
+/*
+ * Tells how often such counts have moved to their sites so far: a sum that is
+ * to match the sites' own counts sees the same number before and after. False
+ * when one is just moving.
+ */
+bool la_state_moves(uint64_t *moves);
 
 /* In a forked child: keeps only the calling thread's. Locks are held. */
 void la_state_after_fork(void);

@@ -1,3 +1,4 @@
+/* build: -Wl,--wrap=la_state_sum_held */
 /* One picture of all counts: those of sites, those that threads hold back. */
 #include "agent/snapshot.h"
 
@@ -123,6 +124,44 @@ static void test_held_counts_are_seen(void **state)
 	assert_row(site, 1000, 10000, 0, 0);
 	la_sites_count(site, 1, 5);
 	assert_row(site, 1001, 10005, 0, 0);
+}
+
+/*
+ * A thread has been stopped while it moved counts: they are in their site, and
+ * still held. It goes on after somebody has looked.
+ */
+static struct la_state *stopped;
+static struct la_held *moving;
+static unsigned looks;
+
+void __real_la_state_sum_held(struct la_counts *totals, uint32_t most);
+void __wrap_la_state_sum_held(struct la_counts *totals, uint32_t most);
+
+void __wrap_la_state_sum_held(struct la_counts *totals, uint32_t most)
+{
+	if (stopped && ++looks == 2) {
+		moving->objects = 0;
+		moving->bytes = 0;
+		stopped->held_version++;
+		stopped = NULL;
+	}
+	__real_la_state_sum_held(totals, most);
+}
+
+static void test_a_move_is_under_way(void **state)
+{
+	uint32_t site = la_sites_heap(new_node());
+	struct la_state *own = la_state_get();
+
+	(void)state;
+	la_state_count(own, site, 10);
+	moving = &own->held[site % LA_HELD_COUNTS];
+	assert_int_equal(moving->objects, 1);
+	own->held_version++;
+	la_sites_count(site, 1, 10);
+	stopped = own;
+	assert_row(site, 1, 10, 0, 0);
+	assert_null(stopped);
 }
 
 /* More sites than a thread has places for: they push each other out. */
@@ -278,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_totals_leave_out_threads),
 		cmocka_unit_test(test_memory_is_given_back),
 		cmocka_unit_test(test_held_counts_are_seen),
+		cmocka_unit_test(test_a_move_is_under_way),
 		cmocka_unit_test(test_nothing_is_lost_with_threads),
 		cmocka_unit_test(test_counts_of_a_running_thread),
 		cmocka_unit_test(test_estimates),
