@@ -136,13 +136,14 @@ static bool grow(struct shard *shard)
 	uint32_t capacity = next_capacity(old.capacity);
 	/* The first ones share pages: most shards of a small program stay so. */
 	struct slot *larger =
-		old.slots ? la_memory_map_for(LA_MEMORY_LIVE,
-					      capacity * sizeof(*larger)) :
-			    la_memory_keep(capacity * sizeof(*larger));
+		old.capacity ?
+			la_memory_map_for(LA_MEMORY_LIVE,
+					  capacity * sizeof(*larger)) :
+			la_memory_keep(capacity * sizeof(*larger));
 
 	if (!larger)
 		return false;
-	if (!old.slots)
+	if (!old.capacity)
 		shard->random = la_sampler_random();
 	shard->slots = larger;
 	shard->capacity = capacity;
