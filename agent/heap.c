@@ -258,7 +258,7 @@ static void leave(unsigned number)
 	la_unlock(LA_LOCK_HEAP + number);
 }
 
-bool la_heap_insert(uintptr_t address, struct la_block block)
+static bool insert(uintptr_t address, struct la_block block, bool sampled)
 {
 	unsigned number = shard_of(address);
 	struct shard *shard;
@@ -272,10 +272,36 @@ bool la_heap_insert(uintptr_t address, struct la_block block)
 		shard->interval = la_sampler_interval;
 	if (la_unlikely(is_full(shard)))
 		room = make_room(shard);
-	if (room && takes(shard, block))
+	if (room && (sampled || takes(shard, block)))
 		put(shard, address, block);
 	leave(number);
 	return room;
+}
+
+bool la_heap_insert(uintptr_t address, struct la_block block)
+{
+	return insert(address, block, false);
+}
+
+bool la_heap_put_back(uintptr_t address, struct la_block block)
+{
+	return insert(address, block, true);
+}
+
+bool la_heap_resize(uintptr_t address, uint64_t bytes, struct la_block *was)
+{
+	unsigned number = shard_of(address);
+	struct shard *shard = enter(number);
+	struct slot *slot = shard->capacity ? find(shard, address) : NULL;
+	bool may = slot && slot->address_and_size && !shard->interval;
+
+	if (may) {
+		*was = block_of(slot);
+		put(shard, address,
+		    (struct la_block){ .bytes = bytes, .site = was->site });
+	}
+	leave(number);
+	return may;
 }
 
 bool la_heap_remove(uintptr_t address, struct la_block *block)

@@ -29,6 +29,15 @@ struct la_block {
  */
 bool la_heap_insert(uintptr_t address, struct la_block block);
 
+/* The same for a block that was removed, and so had been let through before. */
+bool la_heap_put_back(uintptr_t address, struct la_block block);
+
+/*
+ * Changes a block's size and tells what it was. False when it is not recorded,
+ * or sampled: the size that decided on that is the one to keep.
+ */
+bool la_heap_resize(uintptr_t address, uint64_t bytes, struct la_block *was);
+
 /* Forgets a block and tells what it was; false when it was not recorded. */
 bool la_heap_remove(uintptr_t address, struct la_block *block);
 

@@ -13,6 +13,24 @@ bool la_live_insert_other(uintptr_t address, struct la_block block)
 	return la_heap_insert(address, block);
 }
 
+bool la_live_put_back(uintptr_t address, struct la_block block)
+{
+	return (!la_sampler_interval &&
+		la_shadow_insert(address, block.bytes, block.site)) ||
+	       la_heap_put_back(address, block);
+}
+
+bool la_live_resize(uintptr_t address, uint64_t bytes, struct la_block *was)
+{
+	la_shadow_entry entry = la_shadow_remove(address);
+
+	if (!entry)
+		return la_heap_resize(address, bytes, was);
+	*was = la_live_block_of(entry);
+	/* A neighbour may have taken the entry. */
+	return la_live_insert(address, (struct la_block){ bytes, was->site });
+}
+
 bool la_live_remove_inside(uintptr_t address, struct la_block *block)
 {
 	la_shadow_entry was = la_shadow_remove(address);

@@ -43,8 +43,17 @@ static inline bool la_live_remove(uintptr_t address, struct la_block *block)
 	return true;
 }
 
+/* Records a block that was removed, as it was. False when memory ran out. */
+bool la_live_put_back(uintptr_t address, struct la_block block);
+
 /*
- * The same in a handler that may have interrupted its thread in here. What
+ * Makes a block smaller and tells what it was. False when it is not recorded,
+ * or sampled.
+ */
+bool la_live_resize(uintptr_t address, uint64_t bytes, struct la_block *was);
+
+/*
+ * Forgets a block in a handler that may have interrupted its thread in here. What
  * cannot be touched now is forgotten soon enough, which is not told.
  */
 bool la_live_remove_inside(uintptr_t address, struct la_block *block);

@@ -65,6 +65,17 @@ void la_state_hold(struct la_state *state, struct la_held *held, uint32_t site)
 	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);
 }
 
+void la_state_uncount(struct la_state *state, uint32_t site, uint64_t bytes)
+{
+	struct la_held *held = &state->held[site % LA_HELD_COUNTS];
+
+	if (held->site == site && held->bytes >= bytes)
+		held->bytes -= bytes;
+	else
+		/* Unsigned sums wrap round: this takes away. */
+		la_sites_count(site, 0, -bytes);
+}
+
 static void sum_state(const struct la_state *state, struct la_counts *totals,
 		      uint32_t most)
 {

@@ -158,6 +158,9 @@ static inline void la_state_count(struct la_state *state, uint32_t site,
 	held->bytes += bytes;
 }
 
+/* Takes bytes away from what was counted for an allocation just now. */
+void la_state_uncount(struct la_state *state, uint32_t site, uint64_t bytes);
+
 /* Adds what all threads hold back to totals[site] for sites up to `most`. */
 struct la_counts;
 void la_state_sum_held(struct la_counts *totals, uint32_t most);

@@ -340,20 +340,14 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 
 void la_track_size(struct la_state *state, const void *block, size_t bytes)
 {
-	struct la_block record;
+	struct la_block was;
 
-	/* The size that decided whether it is sampled is the one to keep. */
-	if (la_state_inside_tracker(state) || la_sampler_interval)
+	if (la_state_inside_tracker(state))
 		return;
 	la_state_enter_tracker(state);
-	if (la_live_remove((uintptr_t)block, &record)) {
-		uint64_t less = record.bytes - bytes;
-
-		record.bytes = bytes;
-		la_live_insert((uintptr_t)block, record);
-		/* Unsigned sums wrap round: this takes away. */
-		la_sites_count(record.site, 0, -less);
-		note_growth(state, -(int64_t)less);
+	if (la_live_resize((uintptr_t)block, bytes, &was)) {
+		la_state_uncount(state, was.site, was.bytes - bytes);
+		note_growth(state, -(int64_t)(was.bytes - bytes));
 	}
 	end(state);
 }
@@ -400,7 +394,7 @@ void la_retrack_block(struct la_state *state, const void *block,
 
 	if (!inside)
 		la_state_enter_tracker(state);
-	if (!la_live_insert((uintptr_t)block, *was))
+	if (!la_live_put_back((uintptr_t)block, *was))
 		la_drop();
 	note_growth(state, scaled(was->bytes));
 	if (!inside)

@@ -126,6 +126,21 @@ static void test_sizes_and_sites(void **state)
 		}
 }
 
+static void test_resized(void **state)
+{
+	const uintptr_t address = 0x350000000000;
+	struct la_block block = { 0, 0 };
+
+	(void)state;
+	assert_false(la_heap_resize(address, 10, &block));
+	assert_true(la_heap_insert(address, (struct la_block){ 300, 5 }));
+	assert_true(la_heap_resize(address, 10, &block));
+	assert_int_equal(block.bytes, 300);
+	block = block_at(address);
+	assert_int_equal(block.bytes, 10);
+	assert_int_equal(block.site, 5);
+}
+
 static void test_unknown_addresses(void **state)
 {
 	struct la_block block = { 64, 3 };
@@ -407,6 +422,13 @@ static void test_thinned(void **state)
 	}
 	no_memory = false;
 	la_heap_walk(note_walked, &start);
+	/* Nor is what was left asked once more whether it is. */
+	for (uintptr_t i = 0; i < THINNED; i++) {
+		assert_false(la_heap_resize(start + 16 * i, 1, &block));
+		if (walked[i])
+			assert_true(la_heap_put_back(start + 16 * i,
+						     block_at(start + 16 * i)));
+	}
 	for (uintptr_t i = 0; i < THINNED; i++) {
 		assert_int_equal(la_heap_remove(start + 16 * i, &block),
 				 walked[i]);
@@ -596,6 +618,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes_and_sites),
+		cmocka_unit_test(test_resized),
 		cmocka_unit_test(test_unknown_addresses),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_full_region),

@@ -116,6 +116,10 @@ static void test_sizes_that_are_corrected(void **unused)
 	}
 	assert_added(before, (struct figures){ array_length(pairs), bytes,
 					       array_length(pairs), bytes });
+	/* Whoever sums up meanwhile never sees less than nothing. */
+	for (uint32_t site = 1; site <= la_sites_total(); site++)
+		assert_in_range(la_site_at(site)->allocated.bytes, 0,
+				INT64_MAX);
 	for (size_t i = 0; i < array_length(pairs); i++)
 		assert_true(went(somewhere + 64 * i));
 	assert_added(before,
