@@ -148,9 +148,21 @@ static void at_exit(void *unused)
 		la_trigger_snapshot("exit");
 }
 
+/* The name that the program was started by, which may be a link's. */
+static const char *started_as(void)
+{
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (!path)
+		return la_process.command;
+	return slash ? slash + 1 : path;
+}
+
 static bool wanted(void)
 {
-	return la_options_admit(&options, la_process.command) &&
+	return (la_options_admit(&options, la_process.command) ||
+		la_options_admit(&options, started_as())) &&
 	       (options.children || !la_process_has_tracked_parent());
 }
 

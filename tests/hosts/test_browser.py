@@ -1,9 +1,8 @@
 """chromium renders a page: a dozen processes, PartitionAlloc in the executable
 (so that only mappings and threads are there to see), threads by the hundred.
 
-Its zygote ends itself when it is not the only thread of its process, which the
-agent's thread is: so either it goes without one, or its children go without the
-agent."""
+Its zygote ends itself when it is not the only thread of its process: the agent's
+thread waits until there are others."""
 
 import re
 
@@ -41,7 +40,7 @@ class Chromium(RealHost):
         self.assertIn('made 1000', done.stdout)
 
     def test_all_its_processes(self):
-        self.render('--no-zygote')
+        self.render()
         found = self.tracked('chromium', 0)
         self.assertGreater(len(found), 2)
         self.assertGreater(max(s.total('thread').alloc_objects for s in found),

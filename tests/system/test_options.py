@@ -158,6 +158,16 @@ class Which(HostTest):
                 self.run_both(command, only=only)
                 self.assertEqual(self.commands(), expected)
 
+    def test_only_by_the_name_of_a_link(self):
+        link = self.folder('links') / 'another-name'
+        link.symlink_to(program('puppet'))
+        for only, expected in (('another-name', ['puppet']),
+                               ('puppet', ['puppet']), ('third', [])):
+            with self.subTest(only):
+                self.snapshots = self.folder(only)
+                self.run_both([link], only=only)
+                self.assertEqual(self.commands(), expected)
+
     def test_children_off(self):
         for how in ('spawn', 'vfork'):
             with self.subTest(how):
