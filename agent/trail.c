@@ -587,10 +587,12 @@ uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
 static bool only_words_matter(const struct la_state *state,
 			      const struct la_trail *trail)
 {
-	const struct step *step = &trail->steps[trail->count - 1];
+	const struct step *leaf;
 
-	return trail->count && !step->special &&
-	       la_stack_limit(state, step->registers.sp) &&
+	if (!trail->count)
+		return false;
+	leaf = &trail->steps[trail->count - 1];
+	return !leaf->special && la_stack_limit(state, leaf->registers.sp) &&
 	       (trail->outcome == TRAIL_CUT ||
 		trail->steps[0].place.rule.kind == LA_RULE_END);
 }
