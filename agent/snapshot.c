@@ -52,11 +52,12 @@ static void add_sampled(struct la_snapshot *snapshot, struct la_block block,
 {
 	if (interval > snapshot->interval)
 		snapshot->interval = interval;
-	if (block.site > snapshot->sites)
-		return;
 	if (!snapshot->live_estimates)
 		snapshot->live_estimates =
 			new_array(snapshot, sizeof(struct la_estimate));
+	/* A site that is newer than this snapshot waits for the next. */
+	if (block.site > snapshot->sites)
+		return;
 	if (snapshot->live_estimates)
 		la_estimate_add(&snapshot->live_estimates[block.site],
 				block.bytes, interval);
@@ -157,6 +158,10 @@ int la_snapshot_take(struct la_snapshot *snapshot)
 					  .interval = la_sampler_interval };
 	snapshot->allocated = new_array(snapshot, sizeof(struct la_counts));
 	snapshot->live = new_array(snapshot, sizeof(struct la_counts));
+	/* Even if there is nothing to estimate. */
+	if (la_sampler_interval)
+		snapshot->live_estimates =
+			new_array(snapshot, sizeof(struct la_estimate));
 	if (snapshot->allocated && snapshot->live) {
 		la_live_walk(add_block, snapshot);
 		la_maps_walk(add_map, snapshot);

@@ -309,6 +309,19 @@ static int boot(void **state)
 	return la_state_boot();
 }
 
+/* Blocks are sampled, and none of them is live. */
+static void test_nothing_was_sampled(void **state)
+{
+	struct la_snapshot snapshot;
+
+	(void)state;
+	la_sampler_boot(1 << 19, 1);
+	assert_int_equal(la_snapshot_take(&snapshot), 0);
+	assert_int_equal(snapshot.interval, 1 << 19);
+	la_snapshot_free(&snapshot);
+	la_sampler_boot(0, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_lost_with_threads),
 		cmocka_unit_test(test_counts_of_a_running_thread),
 		cmocka_unit_test(test_estimates),
+		cmocka_unit_test(test_nothing_was_sampled),
 	};
 
 	return cmocka_run_group_tests(tests, boot, NULL);
