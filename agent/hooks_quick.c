@@ -43,7 +43,7 @@ LA_EXPORT void free(void *block)
 		LA_STAYING(la_free_recorded(block, LA_FRAME, LA_CALLER));
 	else if (la_unlikely(!block || la_bootstrap_owns(block)))
 		return;
-	else if (la_tracker_passes(block))
+	else if (la_tracker_passes(la_state_of_thread, block))
 		la_real.free(block);
 	else
 		LA_STAYING(la_free_recorded(block, LA_FRAME, LA_CALLER));

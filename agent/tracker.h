@@ -60,13 +60,15 @@ static inline bool la_tracker_samples(void)
 }
 
 /*
- * Whether a block that ends needs nothing at all, whoever frees it: it was not
- * sampled.
+ * Whether a block that ends needs nothing at all: it was not sampled. What a
+ * handler has allocated may still wait to be recorded. `state` may be NULL.
  */
-static inline bool la_tracker_passes(const void *block)
+static inline bool la_tracker_passes(const struct la_state *state,
+				     const void *block)
 {
 	return la_tracker_samples() &&
-	       la_likely(!la_filter_may_hold((uintptr_t)block));
+	       la_likely(!la_filter_may_hold((uintptr_t)block)) &&
+	       la_likely(!state || !state->aside);
 }
 
 /* After the allocator has returned the block. */
@@ -94,7 +96,7 @@ static inline bool la_untrack_block(struct la_state *state, const void *block,
 	enum la_care care = la_tracker_care_now(state);
 	la_shadow_entry entry;
 
-	if (la_tracker_passes(block))
+	if (la_tracker_passes(state, block))
 		return false;
 	if (care == LA_CARE_NONE) {
 		/* A handler that comes in between has other blocks. */

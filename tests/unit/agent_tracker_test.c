@@ -5,8 +5,11 @@
  */
 #define _GNU_SOURCE
 
+#include "agent/estimates.h"
+#include "agent/filter.h"
 #include "agent/frames.h"
 #include "agent/lock.h"
+#include "agent/sampler.h"
 #include "agent/snapshot.h"
 #include "agent/stack.h"
 #include "agent/tracker.h"
@@ -333,6 +336,45 @@ static void test_more_than_can_wait(void **unused)
 	assert_int_equal(figures().live, before.live);
 }
 
+/* ---- sampled ---- */
+
+static void nothing(void)
+{
+}
+
+/* So closely that of large blocks none is missed; in a process of its own. */
+static int sampled_in_a_handler(void)
+{
+	struct figures before;
+	struct la_block was;
+
+	if (la_filter_boot(nothing))
+		return 1;
+	la_sampler_boot(1, 1);
+	la_tracker_set_mode(LA_MODE_ON);
+	/* Those that were made before blocks were sampled have no room. */
+	for (uint32_t site = 1; site <= la_sites_total(); site++)
+		if (!la_estimates_reserve(site))
+			return 1;
+	before = figures();
+	la_tracker_begin(state);
+	came(somewhere, 1000);
+	came(somewhere + 64, 1000);
+	went(somewhere);
+	la_tracker_end(state);
+	if (la_live_remove(somewhere, &was))
+		return 2;
+	if (!la_live_remove(somewhere + 64, &was))
+		return 3;
+	return figures().live == before.live ? 0 : 4;
+}
+
+static void test_sampled_in_a_handler(void **unused)
+{
+	(void)unused;
+	assert_int_equal(in_child(sampled_in_a_handler), 0);
+}
+
 static int boot(void **unused)
 {
 	(void)unused;
@@ -358,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_freed_while_it_is_recorded),
 		cmocka_unit_test(test_replaced_while_it_is_recorded),
 		cmocka_unit_test(test_more_than_can_wait),
+		cmocka_unit_test(test_sampled_in_a_handler),
 	};
 
 	return cmocka_run_group_tests(tests, boot, NULL);
