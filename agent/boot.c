@@ -104,6 +104,8 @@ static void before_fork(void)
  */
 static bool alone;
 
+bool la_boot_declined;
+
 static void after_fork_in_parent(void)
 {
 	struct la_state *state = forking;
@@ -252,17 +254,20 @@ static void boot(void)
 
 	la_process_boot();
 	la_options_read(&options, environ);
-	if (!wanted())
+	if (!wanted()) {
+		la_boot_declined = true;
 		return;
+	}
 	error = begin_tracking();
-	if (!error)
+	if (!error) {
 		activate();
-	else
-		la_notice("%s is not tracked: %s", la_process.command,
-			  error == -ENOENT ?
-				  "libunwind-x86_64.so.8 cannot be loaded: "
-				  "install libunwind8" :
-				  strerrordesc_np(-error));
+		return;
+	}
+	la_boot_declined = true;
+	la_notice("%s is not tracked: %s", la_process.command,
+		  error == -ENOENT ? "libunwind-x86_64.so.8 cannot be loaded: "
+				     "install libunwind8" :
+				     strerrordesc_np(-error));
 }
 
 /* What is safe at any time. False: the time has not come, or has passed. */

@@ -4,7 +4,12 @@
 #ifndef LA_BOOT_H
 #define LA_BOOT_H
 
+#include <stdbool.h>
+
 struct la_state;
+
+/* Whether this program is not to be tracked, ever: hooks only forward. */
+extern bool la_boot_declined;
 
 /*
  * For hooks that are called before the agent's constructor, since those of the

@@ -19,6 +19,8 @@ struct la_state *la_hook_enter_carefully(const void *frame)
 {
 	struct la_state *state;
 
+	if (la_boot_declined)
+		return NULL;
 	if (la_mode_now() == LA_MODE_PASSIVE)
 		return la_boot_early(frame);
 	state = la_state_get();
@@ -48,9 +50,12 @@ static inline void *recorded(struct la_state *state, void *block, size_t bytes,
 
 void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller)
 {
-	struct la_state *state = la_hook_enter_carefully(frame);
+	struct la_state *state;
 	void *block;
 
+	if (la_boot_declined)
+		return la_real.malloc(size);
+	state = la_hook_enter_carefully(frame);
 	la_watch_loader(caller);
 	if (!state)
 		return la_plain_malloc(size);
@@ -160,9 +165,13 @@ bool la_free_recorded(void *block, const void *frame, uintptr_t caller)
 	struct la_state *state;
 	struct la_block was;
 
-	la_watch_loader(caller);
 	if (!block || la_bootstrap_owns(block))
 		return true;
+	if (la_boot_declined) {
+		la_real.free(block);
+		return true;
+	}
+	la_watch_loader(caller);
 	state = la_hook_enter(frame);
 	if (la_unlikely(!state)) {
 		la_plain_free(block);
