@@ -242,11 +242,30 @@ static bool uses_fp(const struct la_rule *rule)
 	       rule->kind == LA_RULE_GUESS;
 }
 
+/* Whether all that was read to step out of the frame is two words at most. */
 static bool is_plain(const struct step *step)
 {
 	return (step->place.rule.kind == LA_RULE_SP ||
-		step->place.rule.kind == LA_RULE_FP) &&
+		step->place.rule.kind == LA_RULE_FP ||
+		step->place.rule.kind == LA_RULE_GUESS) &&
 	       !step->elsewhere;
+}
+
+/*
+ * Whether the caller's frame pointer was read to step out of the frame, and
+ * where, relative to the CFA: a guess takes what every function that has a frame
+ * pointer does.
+ */
+static bool reads_fp(const struct la_rule *rule)
+{
+	return rule->fp_rule == LA_FP_SAVED || rule->kind == LA_RULE_GUESS;
+}
+
+static intptr_t fp_slot(const struct la_rule *rule)
+{
+	return la_unlikely(rule->kind == LA_RULE_GUESS) ?
+		       -2 * (intptr_t)sizeof(uintptr_t) :
+		       rule->fp;
 }
 
 /* Of frames in code without a file that follow each other, one is shown. */
@@ -283,11 +302,10 @@ static inline void describe(struct la_trail *trail, struct step *step)
 	step->shown = (uint16_t)(caller->shown + step->has_place);
 	step->special = caller->special;
 	if (la_likely(is_plain(step))) {
-		if (caller->needs_fp && rule->fp_rule == LA_FP_SAVED)
+		if (caller->needs_fp && reads_fp(rule))
 			*word++ = (struct la_word){
 				(const uintptr_t *)(cfa +
-						    (uintptr_t)(intptr_t)
-							    rule->fp),
+						    (uintptr_t)fp_slot(rule)),
 				caller->registers.fp,
 			};
 		*word++ = (struct la_word){
