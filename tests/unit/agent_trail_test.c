@@ -154,6 +154,63 @@ static void test_unknown_stack(void **unused)
 	assert_int_equal(recalled, 0);
 }
 
+/* ---- code without unwind information ---- */
+
+extern char _start[];
+
+enum { WORDS = 48, ONE = 20, OTHER = 30 };
+
+/*
+ * A made-up stack: two frames of code that belongs to no file, the outer of which
+ * was called by a function. Whose frame that is, only the frame pointer says that
+ * the inner one saved.
+ */
+static struct la_registers make_stack(uintptr_t *words, uintptr_t code)
+{
+	words[5] = code + 64;
+	words[ONE + 1] = (uintptr_t)walk_about_there + 1;
+	words[ONE + 2] = (uintptr_t)_start + 5;
+	words[OTHER + 1] = (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") + 1;
+	words[OTHER + 2] = (uintptr_t)_start + 5;
+	return (struct la_registers){ .pc = code,
+				      .sp = (uintptr_t)words,
+				      .fp = (uintptr_t)&words[4] };
+}
+
+static uint32_t site_of(struct la_registers registers)
+{
+	uint32_t site = la_trail_recall(la_state_get(), registers);
+
+	recalled += site != 0;
+	return site ? site : la_trail_heap_site(la_state_get(), registers);
+}
+
+static void test_guessed_frames(void **unused)
+{
+	static uintptr_t words[WORDS];
+	void *code = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	struct la_registers leaf = make_stack(words, (uintptr_t)code);
+	uint32_t sites[2];
+
+	(void)unused;
+	assert_ptr_not_equal(code, MAP_FAILED);
+	begin_counting();
+	know_stack((uintptr_t)words, (uintptr_t)(words + WORDS));
+	for (unsigned round = 0; round < 20; round++) {
+		/* Thrice each, so that there is something to recall. */
+		unsigned way = round / 3 % 2;
+
+		words[4] = (uintptr_t)&words[way ? OTHER : ONE];
+		sites[way] = site_of(leaf);
+		assert_int_equal(sites[way], plain_site(leaf));
+	}
+	assert_int_not_equal(sites[0], sites[1]);
+	assert_true(recalled > 0);
+	know_own_stack();
+	munmap(code, 4096);
+}
+
 /* ---- several stacks ---- */
 
 enum { COROUTINE_BYTES = 256 * 1024 };
@@ -361,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_random_walks),
 		cmocka_unit_test(test_more_levels_than_the_trail_has),
 		cmocka_unit_test(test_unknown_stack),
+		cmocka_unit_test(test_guessed_frames),
 		cmocka_unit_test(test_coroutines_inside_the_stack),
 		cmocka_unit_test(test_coroutines_elsewhere),
 		cmocka_unit_test(test_a_later_and_shorter_stack),
