@@ -16,6 +16,7 @@
 #include "agent/dump.h"
 #include "agent/filter.h"
 #include "agent/frames.h"
+#include "agent/growth.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
 #include "agent/modules.h"
@@ -238,7 +239,7 @@ static void activate(void)
 	if (options.sample)
 		la_filter_boot(filter_is_crowded);
 	la_store_choose(&options, variable(environ, "TMPDIR="));
-	la_tracker_watch_growth(options.growth, grew);
+	la_growth_watch(options.growth, grew);
 	la_lock_boot(orphaned);
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	/* Registered before the host's handlers, so it runs after them. */

@@ -3,6 +3,7 @@
 #include "agent/dump.h"
 
 #include "agent/format/keys.h"
+#include "agent/growth.h"
 #include "agent/memory.h"
 #include "agent/process.h"
 #include "agent/real.h"
@@ -11,7 +12,6 @@
 #include "agent/snapshot.h"
 #include "agent/state.h"
 #include "agent/store.h"
-#include "agent/tracker.h"
 #include "agent/verify.h"
 #include "agent/writer.h"
 
@@ -147,7 +147,7 @@ int la_dump(const char *reason, char path[PATH_MAX])
 {
 	int error;
 
-	la_tracker_growth_restart();
+	la_growth_restart();
 	error = dump(reason, path);
 	/* The host may have given up the rights that the file was made with. */
 	return error == -EPERM ? dump(reason, path) : error;

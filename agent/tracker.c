@@ -5,6 +5,7 @@
 #include "agent/arch.h"
 #include "agent/estimates.h"
 #include "agent/events.h"
+#include "agent/growth.h"
 #include "agent/lock.h"
 #include "agent/modules.h"
 #include "agent/sites.h"
@@ -14,73 +15,19 @@
 
 #include <signal.h>
 
-/* Live bytes gained before the shared sum is told, as a part of the limit. */
-enum { GROWTH_PARTS = 64 };
-
-static struct {
-	uint64_t limit; /* 0 = not watched */
-	int64_t since_restart;
-	void (*grew)(void);
-} growth __attribute__((aligned(64)));
-
-static void choose_care(void);
-
-static void __attribute__((noinline))
-add_growth(struct la_state *state, int64_t bytes)
-{
-	int64_t limit = (int64_t)growth.limit;
-
-	state->growth += bytes;
-	if (state->growth < limit / GROWTH_PARTS &&
-	    state->growth > -limit / GROWTH_PARTS)
-		return;
-	int64_t sum = __atomic_add_fetch(&growth.since_restart, state->growth,
-					 __ATOMIC_RELAXED);
-
-	state->growth = 0;
-	/* Whoever takes the sum back to 0 tells: once for each growth. */
-	if (sum >= limit &&
-	    __atomic_compare_exchange_n(&growth.since_restart, &sum, 0, false,
-					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		growth.grew();
-}
-
-static inline void note_growth(struct la_state *state, int64_t bytes)
-{
-	if (la_unlikely(growth.limit))
-		add_growth(state, bytes);
-}
-
-void la_tracker_watch_growth(uint64_t bytes, void (*grew)(void))
-{
-	growth.grew = grew;
-	growth.limit = bytes;
-	choose_care();
-}
-
-void la_tracker_growth_restart(void)
-{
-	__atomic_store_n(&growth.since_restart, 0, __ATOMIC_RELAXED);
-}
-
 uint32_t la_tracker_care = LA_CARE_FULL;
-
-static void choose_care(void)
-{
-	enum la_care care = LA_CARE_FULL;
-
-	if (la_mode_now() == LA_MODE_ON && la_sampler_interval)
-		care = LA_CARE_SAMPLED;
-	else if (la_mode_now() == LA_MODE_ON && !growth.limit &&
-		 !la_verify_wanted)
-		care = LA_CARE_NONE;
-	__atomic_store_n(&la_tracker_care, care, __ATOMIC_RELEASE);
-}
 
 void la_tracker_set_mode(enum la_mode mode)
 {
+	bool on = mode == LA_MODE_ON;
+	enum la_care care = LA_CARE_FULL;
+
+	if (on && la_sampler_interval)
+		care = LA_CARE_SAMPLED;
+	else if (on && !la_growth_limit && !la_verify_wanted)
+		care = LA_CARE_NONE;
 	__atomic_store_n(&la_mode, mode, __ATOMIC_RELEASE);
-	choose_care();
+	__atomic_store_n(&la_tracker_care, care, __ATOMIC_RELEASE);
 }
 
 static bool recording(void)
@@ -210,7 +157,7 @@ static inline void record_block(struct la_state *state, uintptr_t address,
 		return;
 	}
 	count(state, block.site, block.bytes);
-	note_growth(state, scaled(block.bytes));
+	la_growth_note(state, scaled(block.bytes));
 }
 
 /* Of a block that came and went. */
@@ -239,7 +186,7 @@ static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
 		return;
 	}
 	la_sites_count(site, 1, bytes);
-	note_growth(state, (int64_t)bytes);
+	la_growth_note(state, (int64_t)bytes);
 }
 
 static void apply(struct la_state *state, const struct la_event *event)
@@ -256,7 +203,7 @@ static void apply(struct la_state *state, const struct la_event *event)
 		break;
 	case LA_EVENT_BLOCK_GONE:
 		if (la_live_remove(event->address, &was))
-			note_growth(state, -scaled(was.bytes));
+			la_growth_note(state, -scaled(was.bytes));
 		break;
 	case LA_EVENT_MAP:
 		record_map(state, event->address, event->bytes,
@@ -347,7 +294,7 @@ void la_track_size(struct la_state *state, const void *block, size_t bytes)
 	la_state_enter_tracker(state);
 	if (la_live_resize((uintptr_t)block, bytes, &was)) {
 		la_state_uncount(state, was.site, was.bytes - bytes);
-		note_growth(state, -(int64_t)(was.bytes - bytes));
+		la_growth_note(state, -(int64_t)(was.bytes - bytes));
 	}
 	end(state);
 }
@@ -366,7 +313,7 @@ untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 	}
 	found = la_live_remove_inside(address, was);
 	if (found)
-		note_growth(state, -scaled(was->bytes));
+		la_growth_note(state, -scaled(was->bytes));
 	return found;
 }
 
@@ -382,7 +329,7 @@ bool la_untrack_block_carefully(struct la_state *state, const void *block,
 	la_state_enter_tracker(state);
 	found = la_live_remove(address, was);
 	if (la_likely(found))
-		note_growth(state, -scaled(was->bytes));
+		la_growth_note(state, -scaled(was->bytes));
 	end(state);
 	return found;
 }
@@ -396,7 +343,7 @@ void la_retrack_block(struct la_state *state, const void *block,
 		la_state_enter_tracker(state);
 	if (!la_live_put_back((uintptr_t)block, *was))
 		la_drop();
-	note_growth(state, scaled(was->bytes));
+	la_growth_note(state, scaled(was->bytes));
 	if (!inside)
 		end(state);
 }
@@ -435,7 +382,7 @@ void la_untrack_map_done(struct la_state *state, struct la_map *taken)
 	if (!taken)
 		return;
 	begin_calmly(state);
-	note_growth(state, -(int64_t)la_maps_taken_bytes(taken));
+	la_growth_note(state, -(int64_t)la_maps_taken_bytes(taken));
 	la_maps_discard(taken);
 	end_calmly(state);
 }
@@ -463,10 +410,10 @@ void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
 	if (keeps_old) {
 		grown = la_maps_copy(taken, from, to, length, &site);
 		la_maps_restore(taken);
-		note_growth(state, (int64_t)length);
+		la_growth_note(state, (int64_t)length);
 	} else {
 		grown = la_maps_move(taken, from, to, length, &site);
-		note_growth(state, (int64_t)length - before);
+		la_growth_note(state, (int64_t)length - before);
 	}
 	if (grown)
 		la_sites_count(site, 0, grown);

@@ -130,12 +130,4 @@ struct la_host_thread *la_track_thread(struct la_state *state,
 				       size_t stack_size, bool detached,
 				       const void *frame);
 
-/*
- * Calls `grew`, on any thread, when live bytes have grown by `bytes` since the
- * last call of la_tracker_growth_restart. 0 = never. `grew` must be safe in a
- * signal handler.
- */
-void la_tracker_watch_growth(uint64_t bytes, void (*grew)(void));
-void la_tracker_growth_restart(void);
-
 #endif
