@@ -9,6 +9,8 @@
 
 #include "agent/hooks_malloc.h"
 
+#include "agent/shadow.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -325,5 +327,7 @@ LA_EXPORT size_t malloc_usable_size(void *block)
 		return 0;
 	if (la_bootstrap_owns(block))
 		return la_bootstrap_size(block);
+	/* Asked by those who are about to free or to resize it. */
+	la_shadow_expect((uintptr_t)block);
 	return la_real_ready() ? la_real.malloc_usable_size(block) : 0;
 }

@@ -8,7 +8,7 @@
 
 bool la_live_insert_other(uintptr_t address, struct la_block block)
 {
-	/* What is in both is over in the table: see still_there. */
+	/* What is in both is over in the table: see visit_other. */
 	la_shadow_remove(address);
 	return la_heap_insert(address, block);
 }
@@ -58,23 +58,13 @@ static void visit_small(void *argument, la_shadow_entry entry)
 	walk->visit(walk->argument, la_live_block_of(entry), 0);
 }
 
-/* Where a small block is, the end of what was there before it was missed. */
-static bool still_there(uintptr_t address)
-{
-	const la_shadow_entry *entry =
-		address >> LA_SHADOW_ADDRESS_BITS ? NULL : la_shadow_at(address);
-
-	return !entry ||
-	       !la_shadow_is_at(__atomic_load_n(entry, __ATOMIC_RELAXED),
-				address);
-}
-
 static void visit_other(void *argument, uintptr_t address,
 			struct la_block block, uint64_t interval)
 {
 	const struct walk *walk = argument;
 
-	if (still_there(address))
+	/* Where a small block is, the end of what was before it was missed. */
+	if (!la_shadow_has(address))
 		walk->visit(walk->argument, block, interval);
 }
 

@@ -8,8 +8,10 @@
  * blocks that are neighbours share cache lines. Readers see each block whole or
  * not at all. Any thread.
  *
- * What does not fit (larger blocks, several blocks in 32 bytes, sites with a
- * large id, or no memory) belongs into the table of heap.c.
+ * Allocators that have blocks of 16 or 8 bytes side by side have a second layer:
+ * of two blocks in a granule one is there. What does not fit (larger blocks, more
+ * blocks in 32 bytes, sites with a large id, or no memory) belongs into the table
+ * of heap.c.
  */
 #ifndef LA_SHADOW_H
 #define LA_SHADOW_H
@@ -40,8 +42,10 @@ enum {
 
 typedef uint32_t la_shadow_entry; /* 0: no block begins there */
 
+enum la_shadow_layer { LA_SHADOW_FIRST, LA_SHADOW_SECOND, LA_SHADOW_LAYERS };
+
 struct la_shadow_branch {
-	la_shadow_entry *regions[1 << LA_SHADOW_BRANCH_BITS];
+	la_shadow_entry *regions[LA_SHADOW_LAYERS][1 << LA_SHADOW_BRANCH_BITS];
 };
 
 extern struct la_shadow_branch *la_shadow_root[1 << LA_SHADOW_ROOT_BITS];
@@ -59,10 +63,12 @@ extern bool la_shadow_crowded;
 extern bool la_shadow_slabs;
 
 /* Makes room for blocks around an address; NULL when it must not grow. */
-la_shadow_entry *la_shadow_extend(uintptr_t address);
+la_shadow_entry *la_shadow_extend(uintptr_t address,
+				  enum la_shadow_layer layer);
 
 /* The entry for an address that is below 2^47, or NULL. */
-static inline la_shadow_entry *la_shadow_at(uintptr_t address)
+static inline la_shadow_entry *la_shadow_at(uintptr_t address,
+					    enum la_shadow_layer layer)
 {
 	const struct la_shadow_branch *branch = __atomic_load_n(
 		&la_shadow_root[address >> (LA_SHADOW_REGION_BITS +
@@ -73,8 +79,8 @@ static inline la_shadow_entry *la_shadow_at(uintptr_t address)
 	if (la_unlikely(!branch))
 		return NULL;
 	region = __atomic_load_n(
-		&branch->regions[(address >> LA_SHADOW_REGION_BITS) &
-				 ((1u << LA_SHADOW_BRANCH_BITS) - 1)],
+		&branch->regions[layer][(address >> LA_SHADOW_REGION_BITS) &
+					((1u << LA_SHADOW_BRANCH_BITS) - 1)],
 		__ATOMIC_ACQUIRE);
 	if (la_unlikely(!region))
 		return NULL;
@@ -94,6 +100,17 @@ static inline bool la_shadow_is_at(la_shadow_entry entry, uintptr_t address)
 				la_shadow_place(address);
 }
 
+static inline la_shadow_entry la_shadow_entry_of(uintptr_t address,
+						 uint64_t bytes, uint32_t site)
+{
+	return site << LA_SHADOW_SITE_SHIFT |
+	       la_shadow_place(address) << LA_SHADOW_SIZE_BITS |
+	       (uint32_t)bytes;
+}
+
+/* Where several threads may want the entries of a granule. */
+bool la_shadow_insert_crowded(uintptr_t address, la_shadow_entry now);
+
 /*
  * Records a block; one that is already recorded there is replaced (its end was
  * missed). False when it does not fit.
@@ -101,35 +118,25 @@ static inline bool la_shadow_is_at(la_shadow_entry entry, uintptr_t address)
 static inline bool la_shadow_insert(uintptr_t address, uint64_t bytes,
 				    uint32_t site)
 {
-	la_shadow_entry *entry, was, now;
+	la_shadow_entry *entry, now;
 
 	if (la_unlikely(bytes > LA_SHADOW_MOST_BYTES ||
 			site > LA_SHADOW_MOST_SITE ||
 			address >> LA_SHADOW_ADDRESS_BITS))
 		return false;
-	entry = la_shadow_at(address);
+	now = la_shadow_entry_of(address, bytes, site);
+	if (la_unlikely(la_shadow_crowded) &&
+	    (!la_shadow_slabs || bytes < 1u << LA_SHADOW_GRANULE_BITS))
+		return la_shadow_insert_crowded(address, now);
+	entry = la_shadow_at(address, LA_SHADOW_FIRST);
 	if (la_unlikely(!entry)) {
-		entry = la_shadow_extend(address);
+		entry = la_shadow_extend(address, LA_SHADOW_FIRST);
 		if (!entry)
 			return false;
 	}
-	now = site << LA_SHADOW_SITE_SHIFT |
-	      la_shadow_place(address) << LA_SHADOW_SIZE_BITS |
-	      (uint32_t)bytes;
 	/* Not even looked at, where nobody else can want it: its line may be
 	 * far away. */
-	if (la_likely(!la_shadow_crowded) ||
-	    (la_shadow_slabs && bytes >= 1u << LA_SHADOW_GRANULE_BITS)) {
-		__atomic_store_n(entry, now, __ATOMIC_RELAXED);
-		return true;
-	}
-	was = __atomic_load_n(entry, __ATOMIC_RELAXED);
-	do {
-		if (was && !la_shadow_is_at(was, address))
-			return false;
-	} while (!__atomic_compare_exchange_n(entry, &was, now, false,
-					      __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
+	__atomic_store_n(entry, now, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -143,14 +150,31 @@ static inline uint32_t la_shadow_site(la_shadow_entry entry)
 	return entry >> LA_SHADOW_SITE_SHIFT;
 }
 
-/* Forgets the block and returns what its entry was, or 0. */
-static inline la_shadow_entry la_shadow_remove(uintptr_t address)
+static inline void la_shadow_fetch(uintptr_t address,
+				   enum la_shadow_layer layer)
 {
-	la_shadow_entry *entry, was;
+	const la_shadow_entry *entry = la_shadow_at(address, layer);
 
+	if (la_likely(entry != NULL))
+		__builtin_prefetch(entry, 1);
+}
+
+/* Fetches what la_shadow_remove will look at; only the time that takes changes. */
+static inline void la_shadow_expect(uintptr_t address)
+{
 	if (la_unlikely(address >> LA_SHADOW_ADDRESS_BITS))
-		return 0;
-	entry = la_shadow_at(address);
+		return;
+	la_shadow_fetch(address, LA_SHADOW_FIRST);
+	if (la_shadow_crowded)
+		la_shadow_fetch(address, LA_SHADOW_SECOND);
+}
+
+static inline la_shadow_entry la_shadow_take(uintptr_t address,
+					     enum la_shadow_layer layer)
+{
+	la_shadow_entry *entry = la_shadow_at(address, layer);
+	la_shadow_entry was;
+
 	if (la_unlikely(!entry))
 		return 0;
 	was = __atomic_load_n(entry, __ATOMIC_RELAXED);
@@ -159,6 +183,22 @@ static inline la_shadow_entry la_shadow_remove(uintptr_t address)
 	__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
 	return was;
 }
+
+/* Forgets the block and returns what its entry was, or 0. */
+static inline la_shadow_entry la_shadow_remove(uintptr_t address)
+{
+	la_shadow_entry was;
+
+	if (la_unlikely(address >> LA_SHADOW_ADDRESS_BITS))
+		return 0;
+	was = la_shadow_take(address, LA_SHADOW_FIRST);
+	if (la_unlikely(!was && la_shadow_crowded))
+		was = la_shadow_take(address, LA_SHADOW_SECOND);
+	return was;
+}
+
+/* Whether a block begins at this address. */
+bool la_shadow_has(uintptr_t address);
 
 /* Calls visit for every block. */
 void la_shadow_walk(void (*visit)(void *argument, la_shadow_entry entry),

@@ -76,25 +76,45 @@ static void test_replaced(void **state)
 	assert_removed(somewhere + 8, 20, 2);
 }
 
-/* Of the blocks in one granule, the first one has the entry until it goes. */
+/* Of the blocks in one granule, two have entries until they go. */
 static void test_neighbours(void **state)
 {
 	(void)state;
 	la_shadow_crowded = true;
-	for (uintptr_t first = 0; first < GRANULE; first += 8)
-		for (uintptr_t other = 0; other < GRANULE; other += 8) {
-			if (other == first)
-				continue;
-			assert_true(la_shadow_insert(somewhere + first, 7, 3));
-			assert_false(
-				la_shadow_insert(somewhere + other, 9, 4));
-			assert_int_equal(la_shadow_remove(somewhere + other),
-					 0);
-			assert_true(la_shadow_insert(somewhere + first, 8, 5));
-			assert_removed(somewhere + first, 8, 5);
-			assert_true(la_shadow_insert(somewhere + other, 9, 4));
-			assert_removed(somewhere + other, 9, 4);
-		}
+	for (uintptr_t first = 0; first < GRANULE; first += 8) {
+		uintptr_t second = somewhere + (first + 8) % GRANULE;
+		uintptr_t third = somewhere + (first + 16) % GRANULE;
+
+		assert_true(la_shadow_insert(somewhere + first, 7, 3));
+		assert_true(la_shadow_insert(second, 9, 4));
+		assert_false(la_shadow_insert(third, 11, 5));
+		assert_int_equal(la_shadow_remove(third), 0);
+		assert_true(la_shadow_insert(somewhere + first, 8, 6));
+		assert_true(la_shadow_insert(second, 10, 7));
+		assert_int_equal(all_blocks().blocks, 2);
+		assert_int_equal(all_blocks().bytes, 18);
+		assert_true(la_shadow_has(second));
+		assert_false(la_shadow_has(third));
+		assert_removed(somewhere + first, 8, 6);
+		assert_true(la_shadow_insert(third, 11, 5));
+		assert_removed(second, 10, 7);
+		assert_removed(third, 11, 5);
+	}
+}
+
+/* The end of a block was missed, and the one now there has the other entry. */
+static void test_neighbour_replaced_unseen(void **state)
+{
+	(void)state;
+	la_shadow_crowded = true;
+	assert_true(la_shadow_insert(somewhere, 7, 3));
+	assert_true(la_shadow_insert(somewhere + 16, 9, 4));
+	assert_removed(somewhere, 7, 3);
+	assert_true(la_shadow_insert(somewhere + 16, 10, 5));
+	assert_int_equal(all_blocks().blocks, 1);
+	assert_int_equal(all_blocks().bytes, 10);
+	assert_int_equal(la_shadow_bytes(la_shadow_remove(somewhere + 16)), 10);
+	la_shadow_remove(somewhere + 16);
 }
 
 static void test_boundaries(void **state)
@@ -266,7 +286,7 @@ static void test_replaced_unseen(void **state)
 
 enum { THREADS = 4, EACH = 4096, ROUNDS = 30 };
 
-/* Each granule has a block of each thread's: one in the shadow at a time. */
+/* Each granule has a block of each thread's: two in the shadow at a time. */
 static void on_neighbours(unsigned number)
 {
 	uint64_t seed = number;
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_sizes_and_sites),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_neighbour_replaced_unseen),
 		cmocka_unit_test(test_boundaries),
 		cmocka_unit_test(test_addresses_of_no_process),
 		cmocka_unit_test(test_memory),
