@@ -130,6 +130,10 @@ soak: all programs ## the agent under random load for SECONDS_EACH (600)
 fuzz: all fuzzers ## each fuzzer for SECONDS_EACH (600)
 	BUILD=$(BUILD) SECONDS_EACH=$(SECONDS_EACH) tests/run fuzz
 
+.PHONY: figures
+figures: ## what the tests tried, how often, and what of it broke
+	@BUILD=$(BUILD) python3 -m tests.support.figures
+
 # GROUP=micro (or several) measures only that; BENCH_QUICK=1 takes two minutes.
 .PHONY: bench
 bench: ## measures what it costs, in ten minutes, into BUILD/bench/report.md

@@ -1,6 +1,8 @@
 """tests/run itself: what fails must count as failed, and nothing may hang."""
 
+import os
 import subprocess
+import sys
 
 from tests.support.servers import ROOT, HostTest
 
@@ -30,8 +32,13 @@ class RunnerTest(HostTest):
     def run_files(self, *paths, options=()):
         done = subprocess.run(
             [str(ROOT / 'tests' / 'run'), *options, *map(str, paths)],
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=60,
+            env=self.environment())
         return done.returncode, done.stdout
+
+    def environment(self):
+        """So that what it counts is not among the figures of these tests."""
+        return dict(os.environ, BUILD=str(self.directory / 'build'))
 
     def cmocka(self, *cases):
         source = self.directory / 'made_test.c'
@@ -111,6 +118,45 @@ class RunnerTest(HostTest):
         self.assertNotIn('test_this', output)
         status, _ = self.run_files('no-such-test')
         self.assertNotEqual(status, 0)
+
+    def figures(self):
+        """The rows of the table, as {what: (times, broken)}."""
+        done = subprocess.run(
+            [sys.executable, '-m', 'tests.support.figures'], cwd=ROOT,
+            capture_output=True, text=True, check=True, timeout=60,
+            env=self.environment())
+        rows = [line.strip('| ').split(' | ')
+                for line in done.stdout.splitlines()[2:]]
+        return {what: (times, broken) for what, times, broken in rows}
+
+    def test_figures(self):
+        """What a file counts replaces what its last run counted; children
+        count, too; of a part nothing is counted."""
+        head = 'from tests.support import figures'
+        first = self.python('def test(self):\n'
+                            '    figures.count("kills", 1000)\n'
+                            '    if not os.fork():\n'
+                            '        figures.count("kills", 234, 1)\n'
+                            '        os._exit(0)\n'
+                            '    os.wait()\n'
+                            '    figures.ran("true"), figures.ran("sh")\n',
+                            head)
+        for options in (), (), ('-k', 'test'):
+            self.run_files(first, options=options)
+            self.assertEqual(self.figures(), {
+                'test cases': ('1', '0'), 'kills': ('1,234', '1'),
+                'real programs that carried the agent': ('2', '0'),
+                'behaviours: a host program in a case of its own':
+                ('2', '0')})
+        second = first.rename(self.directory / 'test_other.py')
+        second.write_text(second.read_text().replace(
+            '"sh")', '"ls"); self.fail("so")'))
+        self.python('def test(self): pass')
+        self.run_files(first, second)
+        self.assertEqual(self.figures(), {
+            'test cases': ('2', '1'), 'kills': ('1,234', '1'),
+            'real programs that carried the agent': ('2', '2'),
+            'behaviours: a host program in a case of its own': ('2', '2')})
 
     def test_nothing_run_is_no_success(self):
         status, output = self.run_files(self.python('pass'))

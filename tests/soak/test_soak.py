@@ -9,7 +9,8 @@ import os
 import shutil
 import time
 
-from tests.support.servers import HostTest
+from tests.support import figures
+from tests.support.servers import HostTest, files
 from tests.system import test_exactness
 
 SECONDS = int(os.environ.get('SECONDS_EACH', '30'))
@@ -19,13 +20,14 @@ ALLOCATORS = (None, *test_exactness.ALLOCATORS)
 
 class Soak(HostTest):
     def test_ledger(self):
-        end = time.monotonic() + SECONDS
+        start = time.monotonic()
         seeds = itertools.count(time.time_ns() % 1_000_000_000)
         for seed, allocator in zip(seeds, itertools.cycle(ALLOCATORS)):
             with self.subTest(seed=seed, allocator=allocator):
                 self.run_ledger(seed, allocator)
-            if time.monotonic() > end:
+            if time.monotonic() > start + SECONDS:
                 break
+        figures.count('seconds of soak', int(time.monotonic() - start))
 
     def run_ledger(self, seed, allocator):
         books = test_exactness.Exactness()
@@ -38,4 +40,5 @@ class Soak(HostTest):
             options['preload_after'] = [allocator]
         books.check('ledger', arguments, shape, test_exactness.REPORTS,
                     **options)
+        figures.count('snapshots during soak', len(files(books.snapshots)))
         shutil.rmtree(books.snapshots)

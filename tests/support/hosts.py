@@ -14,7 +14,7 @@ import pathlib
 import re
 import shutil
 
-from tests.support import pprof, snapshots
+from tests.support import figures, pprof, snapshots
 from tests.support.servers import (AGENT, HostTest, ROOT, Server, files,
                                    leakdiff_json, wait_for)
 
@@ -159,6 +159,7 @@ class RealHost(HostTest):
                 if not snapshots.NAME.fullmatch(path.name)]
         self.assertEqual(left, [])
         self.assertTrue(found, 'no snapshot was written')
+        figures.count('their processes', len(last))
         for command, of_it in found.items():
             report = leakdiff_json('--by', 'stack', '--top', '5',
                                    of_it[-1].path)

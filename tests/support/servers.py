@@ -20,7 +20,7 @@ import tempfile
 import time
 import unittest
 
-from tests.support import snapshots, verified
+from tests.support import figures, snapshots, verified
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get('BUILD', 'build')
@@ -56,6 +56,8 @@ def environment(directory=None, preload_after=(), preload_before=(),
 
 def run(command, directory=None, stdin='', cwd=None, **options):
     """Runs it to its end. directory: where the agent writes; None: no agent."""
+    if directory is not None:
+        figures.ran(command[0])
     done = subprocess.run([str(word) for word in command], input=stdin,
                           text=True, cwd=cwd, timeout=DEADLINE,
                           capture_output=True, errors='replace',
@@ -144,6 +146,8 @@ class Server:
                  **options):
         self.directory = directory
         self.port = port
+        if directory is not None:
+            figures.ran(command[0])
         self.output = tempfile.TemporaryFile('w+', errors='replace')
         self.errors = tempfile.TemporaryFile('w+', errors='replace')
         self.process = subprocess.Popen(

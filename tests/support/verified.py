@@ -12,7 +12,7 @@ import os
 import pathlib
 import zlib
 
-from tests.support import snapshots
+from tests.support import figures, snapshots
 
 ON = os.environ.get('VERIFY') == 'on'
 OPTIONS = {'verify': 'on'} if ON else {}
@@ -45,6 +45,8 @@ def check(folder, test):
         process = comments['command'], comments['pid'], comments['start']
         stacks[process] = max(stacks[process],
                               int(comments['verified_stacks']))
+    figures.count('stacks compared with those of libunwind',
+                  sum(stacks.values()))
     report = os.environ.get('VERIFY_REPORT')
     if report:
         with open(report, 'a') as file:
