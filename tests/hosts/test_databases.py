@@ -5,8 +5,8 @@ import re
 import signal
 
 from tests.support import snapshots
-from tests.support.hosts import (RealHost, in_any_order, scrubbed,
-                                 user_for)
+from tests.support.hosts import (RealHost, descriptors_in_any_order,
+                                 in_any_order, scrubbed, user_for)
 from tests.support.servers import Result, free_port
 
 POSTGRES = sorted(os.path.join('/usr/lib/postgresql', version, 'bin')
@@ -34,12 +34,15 @@ class Postgresql(RealHost):
                        user=self.user) as server:
             server.wait_for(lambda: 'ready to accept connections' in
                             server.read(server.errors), 'the database')
+            self.pid = server.pid
             self.look_at(server.pid)
             seen += self.command('pgbench', '-i', '-q', *client, 'postgres',
                                  directory=directory)
             seen += self.command('pgbench', '-c', 4, '-j', 2, '-t', 100, '-n',
                                  *client, 'postgres', directory=directory)
+            self.look_inside(server)
             done = server.stop(signal.SIGINT)
+        self.assertNotIn('terminated by signal', done.stderr)
         return Result(done.status, seen, done.stderr)
 
     def scrub(self, text):
@@ -53,6 +56,12 @@ class Postgresql(RealHost):
         self.assertIn('transactions actually processed: 400/400', done.stdout)
         for command in 'initdb', 'postgres', 'pgbench':
             self.tracked(command, 100)
+        # The first one, and those that write for all.
+        self.assertGreaterEqual(self.inside['postgres'], 4)
+        pids = {s.comments['pid'] for s in self.tracked('postgres')
+                if s.comments['ppid'] == str(self.pid)}
+        # One for each of pgbench's connections, too.
+        self.assertGreaterEqual(len(pids), 3 + 2 + 5)
 
 
 class Mariadb(RealHost):
@@ -89,6 +98,8 @@ class Mariadb(RealHost):
                 done = self.job([*client, statements], directory)
                 self.assertEqual((done.status, done.stderr), (0, ''))
                 seen += done.stdout
+            self.look_at(server.pid, each=descriptors_in_any_order)
+            self.look_inside(server)
             self.live = server.request()
             done = server.stop()
         return Result(done.status, seen, done.stderr)
@@ -131,6 +142,7 @@ class Redis(RealHost):
                 server.wait_for(lambda: part in self.ask(
                     None, 'INFO', 'persistence'), word)
             seen += self.ask(directory, 'DBSIZE')
+            self.look_inside(server)
             done = server.stop()
         return Result(done.status, seen, done.stderr)
 
@@ -141,6 +153,7 @@ class Redis(RealHost):
         self.tracked(self.command, 5000)
         self.assertGreaterEqual(self.live_at_end(self.command),
                                 5000 * 1000)
+        self.assertEqual(self.inside[self.command], 1)
         self.tracked('redis-cli', 10)
 
 

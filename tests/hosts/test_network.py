@@ -34,6 +34,7 @@ class Network(RealHost):
                             'cert', '-WWW', '-quiet'], directory,
                            port=self.port) as server:
                 self.look_at(server.pid)
+                self.look_inside(server)
                 address = f'https://127.0.0.1:{self.port}'
                 seen += self.step(directory, 'curl', '-sS', '--cacert', 'cert',
                                   *[f'{address}/page'] * 5)
@@ -48,6 +49,7 @@ class Network(RealHost):
         done = self.both(session, expect=-signal.SIGTERM)
         self.assertEqual(done.stdout.count('a page by TLS\n'), 6)
         self.tracked('openssl', 1000)
+        self.assertEqual(self.inside['openssl'], 1)
         self.tracked('curl', 100)
 
     def query(self, name):
@@ -89,13 +91,14 @@ class Network(RealHost):
                 server.wait_for(lambda: ' - 1 names' in
                                 server.read(server.errors), 'its new names')
                 seen += self.query('another.test') + self.query('gone.test')
-                self.live = server.request()
+                self.look_inside(server)
                 done = server.stop()
             return Result(done.status, seen, done.stderr)
         # Its cache is told in columns, in an order of its own.
         done = self.both(session, scrub=in_any_order)
         self.assertIn('another.test 0 0a090909\ngone.test 3 \n', done.stdout)
         self.tracked('dnsmasq', 2000)
+        self.assertEqual(self.inside['dnsmasq'], 1)
 
     def test_mosquitto(self):
         def session(directory):
@@ -110,12 +113,14 @@ class Network(RealHost):
                                       f'message {i}' * 1000)
                 seen += self.step(directory, 'mosquitto_sub', *at, '-t',
                                   'topic/#', '-C', '10')
+                self.look_inside(server)
                 done = server.stop()
             lines = [line for line in done.stderr.splitlines()
                      if 'connect' not in line]
             return Result(done.status, seen, '\n'.join(lines))
         self.both(session, scrub=in_any_order)
         self.tracked('mosquitto', 100)
+        self.assertEqual(self.inside['mosquitto'], 1)
         self.tracked('mosquitto_sub', 10)
 
     def test_memcached(self):
@@ -133,8 +138,10 @@ class Network(RealHost):
                                            b'v' * 1000 + b'\r\n')
                             seen += client.recv(100).decode()
                 self.look_at(server.pid)
+                self.look_inside(server)
                 done = server.stop()
             return Result(done.status, seen, done.stderr)
         done = self.both(session)
         self.assertEqual(done.stdout, 'STORED\r\n' * 1000)
         self.tracked('memcached', 10)
+        self.assertEqual(self.inside['memcached'], 1)

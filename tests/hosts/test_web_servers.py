@@ -28,7 +28,7 @@ class WebServer(RealHost):
         return path
 
     def logged(self):
-        """What it wrote into its log, with the numbers scrubbed by both()."""
+        """What it wrote into its log."""
         return (self.work / 'logs' / 'error').read_text()
 
     def children(self, server, count):
@@ -83,6 +83,7 @@ MaxConnectionsPerChild {most}
             with self.host(['apache2', '-f', path, '-DFOREGROUND'], directory,
                            port=self.port) as server:
                 old = self.children(server, 2)
+                self.look_inside(server)
                 seen = fetch(self.port, times=150)
                 seen += fetch(self.port, '/script', times=5)
                 self.look_at(server.pid)
@@ -91,9 +92,11 @@ MaxConnectionsPerChild {most}
                 seen += fetch(self.port, times=100)
                 seen += fetch(self.port, '/missing')
                 done = server.stop()
+            self.assertNotIn('exit signal', self.logged())
             return Result(done.status, seen, done.stderr)
         done = self.both(session)
         self.assertIn(f'/: [{"200 " + PAGE!r}]', done.stdout)
+        self.assertGreater(self.inside['apache2'], 2)
         found = self.tracked('apache2', 100)
         self.assertGreater(len({s.comments['pid'] for s in found}), 2)
 
@@ -136,17 +139,22 @@ http {{
             old = self.children(server, 3)
             seen = fetch(self.port, times=100)
             self.look_at(server.pid)
+            self.look_inside(server)
             os.kill(server.pid, signal.SIGHUP)
             self.other_children(server, old)
             seen += fetch(self.port, times=100)
             seen += fetch(self.port, '/missing')
             done = server.stop(signal.SIGQUIT)
+        self.assertNotIn('exited on signal', self.logged())
         return Result(done.status, seen, done.stderr)
 
     def test_a_cache_and_a_new_start(self):
         done = self.both(self.session)
         self.assertIn(f'/: [{"200 " + PAGE!r}]', done.stdout)
-        self.tracked('nginx', 50)
+        found = self.tracked('nginx', 50)
+        self.assertGreater(self.inside['nginx'], 3)
+        # Two workers, twice, and the others that look after the cache.
+        self.assertGreaterEqual(len({s.comments['pid'] for s in found}), 6)
 
 
 class Lighttpd(WebServer):
@@ -171,6 +179,7 @@ cgi.assign = (".sh" => "/bin/sh")
             seen = fetch(self.port, times=100)
             seen += fetch(self.port, '/script.sh', times=5)
             self.look_at(server.pid)
+            self.look_inside(server)
             done = server.stop(signal.SIGINT)
             seen += self.logged()
         return Result(done.status, seen, done.stderr)
@@ -179,6 +188,7 @@ cgi.assign = (".sh" => "/bin/sh")
         done = self.both(self.session)
         self.assertIn("/script.sh: ['200 a script\\n']", done.stdout)
         self.tracked('lighttpd', 100)
+        self.assertEqual(self.inside['lighttpd'], 1)
 
 
 class Haproxy(WebServer):
@@ -205,11 +215,13 @@ listen back
                        port=self.port) as server:
             old = self.children(server, 1)
             seen = fetch(self.port, '/one', times=100)
-            self.look_at(server.pid)
+            # Its workers keep connections, now more, now less.
+            self.look_at(server.pid, below=False)
             os.kill(server.pid, signal.SIGUSR2)
             self.other_children(server, old)
             seen += fetch(self.port, '/two', times=100)
-            self.look_at(server.pid)
+            self.look_at(server.pid, below=False)
+            self.look_inside(server)
             done = server.stop(signal.SIGUSR1)
         return Result(done.status, seen, done.stderr)
 
@@ -217,3 +229,4 @@ listen back
         done = self.both(self.session, scrub=in_any_order)
         self.assertIn("/two: ['200 /two']", done.stdout)
         self.tracked('haproxy', 500)
+        self.assertGreaterEqual(self.inside['haproxy'], 2)

@@ -2,23 +2,28 @@
 with it, and what is seen of the two must be the same.
 
 RealHost.both() runs a session twice, in a working folder of the same name, and
-compares exit status, output, the files that are in the folder afterwards, and
-the descriptors that look_at() found open. What differs between any two runs
-(times, pids, ports) is scrubbed first. Then it reads every snapshot there is,
-by itself and with leakdiff, and one of each program with Go's pprof.
+compares exit status, output, the files that are in the folder afterwards (a
+core among them, where a process could leave one), and the descriptors that
+look_at() found open. What differs between any two runs (times, pids, ports) is
+scrubbed first. Then it reads every snapshot there is, by itself and with
+leakdiff, and one of each program with Go's pprof; and looks whether the figures
+of each process make sense, from one snapshot to the next.
 """
 
+import collections
 import http.client
 import os
 import pathlib
 import re
+import resource
 import shutil
 
 from tests.support import figures, pprof, snapshots
-from tests.support.servers import (AGENT, HostTest, ROOT, Server, files,
-                                   leakdiff_json, wait_for)
+from tests.support.servers import (AGENT, HostTest, ROOT, Server, children_of,
+                                   files, leakdiff_json, wait_for)
 
 INTERVAL = '200ms'
+CORE = 1 << 20
 
 
 def user_for(name):
@@ -50,11 +55,33 @@ def fetch(port, path='/', times=1, **headers):
     return f'{path}: {sorted(answers)}\n'
 
 
-def descriptor(entry):
-    try:
-        return scrubbed(os.readlink(entry))
-    except FileNotFoundError:
-        return 'closed by now'
+def descriptors(pid):
+    """[(number, what it is)] of a process."""
+    found = []
+    for entry in pathlib.Path('/proc', str(pid), 'fd').glob('*'):
+        try:
+            found.append((int(entry.name), scrubbed(os.readlink(entry))))
+        except FileNotFoundError:
+            pass  # closed by now
+    return sorted(found)
+
+
+def descriptors_in_any_order(pid):
+    """As descriptors(), of one whose threads open files side by side."""
+    found = descriptors(pid)
+    return [number for number, _ in found], sorted(what for _, what in found)
+
+
+def family(pid):
+    """It and all processes below it."""
+    return [pid, *children_of(pid)]
+
+
+def leave_cores():
+    """What crashes from now on leaves a file, where the system does that."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    small = CORE if most == resource.RLIM_INFINITY else min(CORE, most)
+    resource.setrlimit(resource.RLIMIT_CORE, (small, most))
 
 
 class RealHost(HostTest):
@@ -63,6 +90,8 @@ class RealHost(HostTest):
 
     def setUp(self):
         super().setUp()
+        leave_cores()
+        self.inside = collections.Counter()  # snapshots by look_inside()
         self.work = self.directory / 'work'
         # Where any user can read them, wherever the checkout is.
         self.agent = shutil.copy(AGENT, self.directory)
@@ -87,17 +116,17 @@ class RealHost(HostTest):
                 pass
             return host.stop(None)
 
-    def look_at(self, pid):
-        """Notes which descriptors a process has open, for both(). Connections
-        may still be closing: it looks until nothing changes, or, the second
-        time, until they are those of the first."""
-        folder = pathlib.Path('/proc', str(pid), 'fd')
+    def look_at(self, pid, below=True, each=descriptors):
+        """Notes, for both(), which descriptors a process, and each below it,
+        has open; alike processes once. Connections may still be closing: it
+        looks until nothing changes, or, the second time, until they are those
+        of the first."""
         place = len(self.descriptors)
         looks = []
 
         def settled():
-            looks.append(sorted((int(entry.name), descriptor(entry))
-                                for entry in folder.iterdir()))
+            pids = family(pid) if below else [pid]
+            looks.append(sorted(set(map(str, map(each, pids)))))
             if self.plain_descriptors is not None:
                 return looks[-1] == self.plain_descriptors[place]
             return len(looks) > 20 and len(set(map(str, looks[-20:]))) == 1
@@ -106,6 +135,19 @@ class RealHost(HostTest):
         except TimeoutError:
             pass
         self.descriptors.append(looks[-1])
+
+    def look_inside(self, server, pid=None):
+        """Asks a running process and those below it for a snapshot each: each
+        writes under its own pid, and something is live in it."""
+        if server.directory is None:
+            return
+        for each in family(pid or server.pid):
+            snapshot = snapshots.load(server.request(each))
+            self.assertEqual(snapshot.comments['pid'], str(each))
+            self.assertEqual(snapshot.comments['reason'], 'request')
+            self.assertGreater(snapshot.total('heap').inuse_space, 0,
+                               snapshot.path)
+            self.inside[snapshot.comments['command']] += 1
 
     # ---- both runs ----
 
@@ -132,12 +174,13 @@ class RealHost(HostTest):
         self.readable = self.read_all()
         return result
 
-    def both_jobs(self, command, stdin='', prepare=None, expect=0, **options):
+    def both_jobs(self, command, stdin='', prepare=None, expect=0,
+                  scrub=scrubbed, **options):
         def session(directory):
             if prepare:
                 prepare()
             return self.job(command, directory, stdin, **options)
-        return self.both(session, expect=expect)
+        return self.both(session, scrub=scrub, expect=expect)
 
     def files_made(self):
         return sorted({scrubbed(str(path.relative_to(self.work)))
@@ -147,24 +190,46 @@ class RealHost(HostTest):
 
     def read_all(self):
         """{command: the last snapshot of each of its processes}."""
-        last = {}
+        series = collections.defaultdict(list)
         for path in files(self.snapshots):
-            last[path.name.rsplit('.', 4)[0]] = path
-        found = {}
-        for path in last.values():
-            snapshot = snapshots.load(path)
-            self.assertEqual(snapshot.comments['drops'], '0', path)
-            found.setdefault(snapshot.comments['command'], []).append(snapshot)
+            series[path.name.rsplit('.', 4)[0]].append(snapshots.load(path))
+        found = collections.defaultdict(list)
+        for of_one in series.values():
+            self.check_sense(of_one)
+            found[of_one[-1].comments['command']].append(of_one[-1])
         left = [path.name for path in self.snapshots.iterdir()
                 if not snapshots.NAME.fullmatch(path.name)]
         self.assertEqual(left, [])
         self.assertTrue(found, 'no snapshot was written')
-        figures.count('their processes', len(last))
+        figures.count('their processes', len(series))
         for command, of_it in found.items():
             report = leakdiff_json('--by', 'stack', '--top', '5',
                                    of_it[-1].path)
             self.assertTrue(report['snapshots'], command)
         return found
+
+    def check_sense(self, series):
+        """Of one process, which may execute other programs under its pid."""
+        before = {}
+        for snapshot in series:
+            self.assertEqual(snapshot.comments['drops'], '0', snapshot.path)
+            for sample in snapshot.samples:
+                values = sample.values
+                self.assertGreaterEqual(values.inuse_objects, 0, snapshot.path)
+                self.assertGreaterEqual(values.inuse_space, 0, snapshot.path)
+                self.assertGreaterEqual(values.alloc_objects,
+                                        values.inuse_objects, snapshot.path)
+                self.assertGreaterEqual(values.alloc_space,
+                                        values.inuse_space, snapshot.path)
+            for kind in 'heap', 'mmap', 'thread':
+                key = snapshot.comments['start'], kind
+                now = snapshot.total(kind)
+                then = before.get(key, now)
+                self.assertGreaterEqual(now.alloc_objects, then.alloc_objects,
+                                        snapshot.path)
+                self.assertGreaterEqual(now.alloc_space, then.alloc_space,
+                                        snapshot.path)
+                before[key] = now
 
     def tracked(self, command, least=1):
         """The last snapshots of a program's processes, one of which has
