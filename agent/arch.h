@@ -154,6 +154,26 @@ static inline void la_arch_calculate(void (*function)(void *), void *argument)
 	__asm__ volatile("ldmxcsr %0" : : "m"(hosts) : "memory");
 }
 
+/*
+ * Whether valgrind runs the program: it takes these instructions, which do
+ * nothing, for a question (valgrind.h, RUNNING_ON_VALGRIND).
+ */
+static inline int la_arch_under_valgrind(void)
+{
+	const volatile uint64_t question[6] = { 0x1001 };
+	uint64_t answer = 0;
+
+	__asm__ volatile("rolq $3, %%rdi\n\t"
+			 "rolq $13, %%rdi\n\t"
+			 "rolq $61, %%rdi\n\t"
+			 "rolq $51, %%rdi\n\t"
+			 "xchgq %%rbx, %%rbx"
+			 : "+d"(answer)
+			 : "a"(question)
+			 : "cc", "memory");
+	return answer != 0;
+}
+
 /* As in libm, which is not there to be linked with. */
 static inline double la_arch_square_root(double number)
 {

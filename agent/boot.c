@@ -13,6 +13,7 @@
 #include "agent/boot.h"
 
 #include "agent/cgroup.h"
+#include "agent/checkers.h"
 #include "agent/dump.h"
 #include "agent/filter.h"
 #include "agent/frames.h"
@@ -55,6 +56,7 @@
 static struct la_options options;
 static bool begun;  /* boot() was called; there is no second time */
 static bool active; /* this program is tracked, or will be */
+static const char *checker; /* the tool that it belongs to instead, or NULL */
 
 /* glibc's, exported by its loader: the stack pointer that main began with. */
 extern void *__libc_stack_end;
@@ -271,21 +273,35 @@ static void boot(void)
 				     strerrordesc_np(-error));
 }
 
+static void look_around(void)
+{
+	checker = la_checkers_name();
+	if (checker) {
+		/* Its runtime replaces much of libc, and may not have begun. */
+		la_boot_declined = true;
+		return;
+	}
+	la_modules_boot();
+	la_real_locate();
+}
+
 /* What is safe at any time. False: the time has not come, or has passed. */
 static bool may_boot(uintptr_t caller)
 {
-	static bool looked;
+	static bool looking, looked;
 
 	/* Privileges that the user does not have: nothing of theirs counts. */
 	if (!la_real_ready() || getauxval(AT_SECURE))
 		return false;
-	if (!looked) {
+	/* To look allocates. */
+	if (!looking) {
+		looking = true;
+		look_around();
 		looked = true;
-		la_modules_boot();
-		la_real_locate();
 	}
 	/* libc has its environment once the loader has initialised it. */
-	return environ && !la_in_range(la_loader_range, caller);
+	return environ && looked && !la_boot_declined &&
+	       !la_in_range(la_loader_range, caller);
 }
 
 static void boot_once(uintptr_t caller)
@@ -312,8 +328,20 @@ static void __attribute__((constructor)) constructor(void)
 		boot_once(0);
 }
 
+/* The program belongs to another tool. */
+static void step_aside(void)
+{
+	la_process_boot();
+	la_options_read(&options, environ);
+	if (wanted())
+		la_notice("%s is not tracked: %s watches its memory already: "
+			  "use one of the two", la_process.command, checker);
+}
+
 void la_boot_main(void)
 {
+	if (checker)
+		step_aside();
 	alone = la_real_passed_by();
 	if (active && !alone)
 		la_trigger_start(&options);

@@ -12,6 +12,10 @@
 #include <errno.h>
 #include <signal.h>
 
+/* libc's own, by a name that is no hook's. */
+extern int __sigaction(int number, const struct sigaction *action,
+		       struct sigaction *old);
+
 static bool is_default(const struct sigaction *action)
 {
 	return action && action->sa_handler == SIG_DFL;
@@ -24,10 +28,9 @@ LA_EXPORT int sigaction(int number, const struct sigaction *action,
 	struct sigaction before;
 	int result;
 
-	if (!la_real_ready()) {
-		errno = EAGAIN;
-		return -1;
-	}
+	/* The search allocates: not for an allocator that is just starting. */
+	if (!la_real_known())
+		return __sigaction(number, action, old);
 	if (!ours)
 		return la_real.sigaction(number, action, old);
 	result = la_real.sigaction(number, is_default(action) ? ours : action,

@@ -50,20 +50,15 @@ static bool search(void)
 	return complete;
 }
 
-static bool known(void)
-{
-	return __atomic_load_n(&la_real_found, __ATOMIC_ACQUIRE);
-}
-
 bool la_real_look(void)
 {
 	static bool begun;
 
 	/* Also by the search itself, and after one that was in vain. */
 	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL))
-		return known();
+		return la_real_known();
 	__atomic_store_n(&la_real_found, search(), __ATOMIC_RELEASE);
-	return known();
+	return la_real_known();
 }
 
 static void *bootstrap_alloc(size_t alignment, size_t size)
@@ -155,7 +150,7 @@ static long with_errno(long result)
 void *la_plain_mmap(void *address, size_t length, int protection, int flags,
 		    int fd, off_t offset)
 {
-	if (known())
+	if (la_real_known())
 		return la_real.mmap(address, length, protection, flags, fd,
 				    offset);
 	return (void *)with_errno(la_sys_mmap(address, length, protection,
@@ -164,7 +159,7 @@ void *la_plain_mmap(void *address, size_t length, int protection, int flags,
 
 int la_plain_munmap(void *address, size_t length)
 {
-	if (known())
+	if (la_real_known())
 		return la_real.munmap(address, length);
 	return (int)with_errno(la_sys_munmap(address, length));
 }
@@ -172,7 +167,7 @@ int la_plain_munmap(void *address, size_t length)
 void *la_plain_mremap(void *old, size_t old_length, size_t length, int flags,
 		      void *fixed)
 {
-	if (known())
+	if (la_real_known())
 		return la_real.mremap(old, old_length, length, flags, fixed);
 	return (void *)with_errno(
 		la_sys_mremap(old, old_length, length, flags, fixed));

@@ -80,16 +80,21 @@ extern struct la_real la_real;
 bool la_real_look(void);
 extern bool la_real_found;
 
+/* Whether they have been found. */
+static inline bool la_real_known(void)
+{
+	return __builtin_expect(__atomic_load_n(&la_real_found,
+						__ATOMIC_ACQUIRE),
+				1);
+}
+
 /*
  * Finds them, once. True when they are there; false while this very search is
  * going on (it allocates), and when libc lacks one that is required.
  */
 static inline bool la_real_ready(void)
 {
-	return __builtin_expect(__atomic_load_n(&la_real_found,
-						__ATOMIC_ACQUIRE),
-				1) ||
-	       la_real_look();
+	return la_real_known() || la_real_look();
 }
 
 void *la_plain_malloc(size_t size);

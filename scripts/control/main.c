@@ -45,8 +45,9 @@ static void explain_no_page(const struct process *process, int error)
 			 "user or root", (long)process->pid, name);
 	else if (error == -ENOENT && process_carries_agent(process) == 1)
 		complain("process %ld (%s) carries the agent, but it is not "
-			 "active there: its options exclude it, or it is "
-			 "starting", (long)process->pid, name);
+			 "active there: its options exclude it, another tool "
+			 "watches that program, or it is starting",
+			 (long)process->pid, name);
 	else if (error == -EPROTO)
 		complain("the agent in process %ld (%s) is starting, or of "
 			 "another version: try again, or use its leakagent",
