@@ -3,11 +3,14 @@
  */
 #include "diff/json.h"
 
-#include "diff/utf8.h"
+#include "agent/format/plain_text.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
-static void put_character(FILE *out, const char *text, size_t length)
+static void put_character(FILE *out, const char *text, size_t length,
+			  uint32_t character)
 {
 	switch (*text) {
 	case '"':
@@ -24,8 +27,9 @@ static void put_character(FILE *out, const char *text, size_t length)
 	default:
 		break;
 	}
-	if ((unsigned char)*text < ' ' || *text == 0x7f) {
-		fprintf(out, "\\u%04x", (unsigned int)*text);
+	/* Not for JSON's sake but for that of whoever looks at it. */
+	if (!la_is_plain(character)) {
+		fprintf(out, "\\u%04" PRIx32, character);
 		return;
 	}
 	for (size_t i = 0; i < length; i++)
@@ -34,21 +38,23 @@ static void put_character(FILE *out, const char *text, size_t length)
 
 void json_text(FILE *out, const char *text)
 {
+	size_t left = text ? strlen(text) : 0, length;
 	uint32_t character;
-	size_t length;
 
-	if (!text || !*text) {
+	if (!left) {
 		fputs("null", out);
 		return;
 	}
 	putc_unlocked('"', out);
-	while (*text) {
-		length = utf8_next(text, &character);
+	while (left) {
+		length = la_utf8_next(text, left, &character);
 		if (length)
-			put_character(out, text, length);
+			put_character(out, text, length, character);
 		else
 			fputs("\xef\xbf\xbd", out);
-		text += length ? length : 1;
+		length = length ? length : 1;
+		text += length;
+		left -= length;
 	}
 	putc_unlocked('"', out);
 }

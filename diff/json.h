@@ -1,5 +1,6 @@
 /*
- * The atoms of JSON. Output is always valid UTF-8, whatever names hold.
+ * The atoms of JSON. Output is always valid UTF-8 that cannot command a
+ * terminal, whatever names hold.
  */
 #ifndef DIFF_JSON_H
 #define DIFF_JSON_H

@@ -4,27 +4,43 @@
  */
 #include "diff/report.h"
 
+#include "agent/format/plain_text.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put_text(FILE *out, const char *text)
+/* Line ends within a field are CSV's own; the rest is as on a terminal. */
+static void put_characters(FILE *out, const char *text)
 {
-	putc_unlocked(',', out);
-	if (!text)
-		return;
-	if (!text[strcspn(text, ",\"\r\n")]) {
-		fputs(text, out);
-		return;
-	}
-	putc_unlocked('"', out);
-	for (; *text; text++) {
+	size_t left = strlen(text), taken;
+
+	for (; left; text += taken, left -= taken) {
+		size_t length = la_plain_next(text, left);
+
+		taken = length ? length : 1;
 		if (*text == '"')
 			putc_unlocked('"', out);
-		putc_unlocked(*text, out);
+		if (length || *text == '\n')
+			fwrite(text, 1, taken, out);
+		else
+			fprintf(out, "\\x%02x",
+				(unsigned int)(unsigned char)*text);
 	}
-	putc_unlocked('"', out);
+}
+
+static void put_text(FILE *out, const char *text)
+{
+	bool quoted = text && text[strcspn(text, ",\"\n")];
+
+	putc_unlocked(',', out);
+	if (quoted)
+		putc_unlocked('"', out);
+	if (text)
+		put_characters(out, text);
+	if (quoted)
+		putc_unlocked('"', out);
 }
 
 /* An empty field is an unknown number. */

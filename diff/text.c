@@ -3,8 +3,8 @@
  */
 #include "diff/text.h"
 
+#include "agent/format/plain_text.h"
 #include "diff/memory.h"
-#include "diff/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -96,36 +96,12 @@ void text_duration(char text[TEXT_NUMBER_SIZE], int64_t ns)
 			 (double)ns / (double)NS_PER_SECOND);
 }
 
-/* C0 and C1 controls, and what reorders or hides the text around it. */
-static bool is_unsafe(uint32_t character)
-{
-	return character < 0x20 || (character >= 0x7f && character < 0xa0) ||
-	       (character >= 0x200b && character <= 0x200f) ||
-	       (character >= 0x2028 && character <= 0x202e) ||
-	       (character >= 0x2066 && character <= 0x2069);
-}
-
 char *text_escape(const char *text)
 {
-	/* At most four for one: \xNN */
-	char *safe = memory_resize(NULL, strlen(text) + 1, 4);
-	char *out = safe;
-	uint32_t character;
-	size_t length;
+	size_t length = strlen(text);
+	char *safe = memory_resize(NULL, length + 1, LA_SPELT_BYTES);
 
-	while (*text) {
-		length = utf8_next(text, &character);
-		if (length && !is_unsafe(character)) {
-			memcpy(out, text, length);
-			out += length;
-			text += length;
-			continue;
-		}
-		for (length = length ? length : 1; length; length--)
-			out += sprintf(out, "\\x%02x",
-				       (unsigned int)(unsigned char)*text++);
-	}
-	*out = '\0';
+	la_plain_copy(safe, (length + 1) * LA_SPELT_BYTES, text, length);
 	return safe;
 }
 

@@ -5,6 +5,7 @@
  *
  *   run LIBRARY PROGRAM [ARGUMENT]...   list   version
  *   status PID   snapshot PID   on PID   off PID
+ *   complain TEXT, for what that script has to say
  */
 #include "agent/format/keys.h"
 #include "scripts/control/preload.h"
@@ -195,6 +196,10 @@ static int dispatch(int count, char **words)
 		return list_all();
 	if (count == 2 && strcmp(words[1], "version") == 0) {
 		puts("leakagent " LEAKAGENT_VERSION);
+		return 0;
+	}
+	if (count == 3 && strcmp(words[1], "complain") == 0) {
+		complain("%s", words[2]);
 		return 0;
 	}
 	for (i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)

@@ -94,7 +94,8 @@ int process_carries_agent(const struct process *process)
 /* Opens fd number `name` of a thread if that is a control page. */
 static int open_if_page(int descriptors, const char *name, bool writable)
 {
-	int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+	/* What only looks like a page may be a FIFO, on which open waits. */
+	int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
 	char target[sizeof(PAGE_LINK)];
 	ssize_t length = readlinkat(descriptors, name, target, sizeof(target));
 	struct stat status;

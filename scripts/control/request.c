@@ -2,6 +2,7 @@
  * The requester's side of agent/format/control_page.h. A process that is
  * stopped, ends, or hangs is told apart, so that nobody waits in vain.
  */
+#define _GNU_SOURCE /* strerrordesc_np */
 #include "scripts/control/request.h"
 
 #include "scripts/control/text.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
@@ -105,6 +107,28 @@ static int lock_page(const struct process *process, int fd)
 	return 0;
 }
 
+/* Its process may be hostile, and cut the page off while we look. */
+static void page_is_gone(int signal)
+{
+	static const char text[] =
+		"leakagent: the process took its control page away: that is "
+		"no agent\n";
+
+	ssize_t told = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)signal;
+	(void)told;
+	_exit(1);
+}
+
+static const char *result_text(int32_t result)
+{
+	const char *text = result > -4096 && result < 0 ?
+				   strerrordesc_np(-result) : NULL;
+
+	return text ? text : "for a reason that it does not tell";
+}
+
 int request(const struct process *process, int fd, enum la_verb verb,
 	    struct la_control_page *page)
 {
@@ -120,12 +144,13 @@ int request(const struct process *process, int fd, enum la_verb verb,
 			 (long)process->pid, strerror(errno));
 		return 1;
 	}
+	signal(SIGBUS, page_is_gone);
 	failed = wait_for_answer(process, shared, post(shared, verb));
 	*page = *shared;
 	munmap(shared, sizeof(*shared));
 	if (!failed && page->result) {
 		complain("the agent in process %ld could not: %s",
-			 (long)process->pid, strerror(-page->result));
+			 (long)process->pid, result_text(page->result));
 		failed = 1;
 	}
 	return failed;

@@ -1,6 +1,8 @@
 /* Messages and untrusted text; see text.h. */
 #include "scripts/control/text.h"
 
+#include "agent/format/plain_text.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -17,27 +19,17 @@ void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-/* U+0080..U+009F are control characters as well: 0xc2 and one of these. */
-static int is_c1_control(const unsigned char *text, size_t left)
-{
-	return left >= 2 && text[0] == 0xc2 && text[1] >= 0x80 &&
-	       text[1] < 0xa0;
-}
-
 void print_text(FILE *to, const char *text, size_t room)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	size_t left;
+	size_t left, taken;
 
-	for (left = strnlen(text, room); left; left--, at++) {
-		if (is_c1_control(at, left)) {
-			fprintf(to, "\\x%02x\\x%02x", at[0], at[1]);
-			at++;
-			left--;
-		} else if (*at < ' ' || *at == 0x7f) {
-			fprintf(to, "\\x%02x", *at);
-		} else {
-			fputc(*at, to);
-		}
+	for (left = strnlen(text, room); left; left -= taken, text += taken) {
+		size_t length = la_plain_next(text, left);
+
+		taken = length ? length : 1;
+		if (length)
+			fwrite(text, 1, length, to);
+		else
+			fprintf(to, "\\x%02x", (unsigned char)*text);
 	}
 }

@@ -169,16 +169,6 @@ class ControlTest(LeakagentTest):
         self.assertEqual(row[1:3], ['puppet', 'inactive'])
         self.fail_with('carries the agent, but', 'snapshot', host.pid)
 
-    def test_names_cannot_forge_the_terminal(self):
-        name = 'a\x1b[2Jb\nc'
-        copy = self.directory / name
-        copy.symlink_to(program('puppet'))
-        host = self.enterContext(Server([copy], self.snapshots))
-        self.tell(host, 'alloc 1000')
-        for output in (self.succeed('list'), self.succeed('status', host.pid)):
-            self.assertNotIn('\x1b', output)
-        self.assertIn('a\\x1b[2Jb\\x0ac', self.succeed('list'))
-
     def test_no_such_process(self):
         ended = subprocess.Popen(['true'])
         ended.wait()
@@ -235,6 +225,14 @@ class BadAgentTest(LeakagentTest):
         pid = self.fake('refuses')
         for verb in ('snapshot', 'on', 'off'):
             self.fail_with('could not: No space left', verb, pid)
+
+    def test_a_page_that_is_taken_away(self):
+        for verb in ('status', 'snapshot', 'on', 'off'):
+            self.fail_with('took its control page away', verb,
+                           self.fake('shrinks'))
+
+    def test_results_that_are_none(self):
+        self.fail_with('could not: for a reason', 'on', self.fake('foreign'))
 
     def test_pages_that_are_none(self):
         for manner, reason in (('unfinished', 'is starting'),

@@ -109,17 +109,6 @@ class Text(LeakdiffTest):
         self.assertRegex(text, r' +live +share +objects +callsite\n')
         self.assertNotIn('rate', text)
 
-    def test_names_cannot_command_the_terminal(self):
-        evil = 'f\x1b]0;owned\x07\x9b31m\u202eg'
-        files = self.pair(
-            Profile(), Profile(command='x\x1b[2J').sample(
-                [f'{evil} a\x1bb.c:1', f'{evil}2', MAIN], (1, 9)))
-        for arguments in (('--force', *files), files[1:],
-                          ('--format', 'folded', '--force', *files)):
-            text = self.output(*arguments)
-            self.assertNotRegex(text, '[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]')
-            self.assertRegex(text, r'f\\x1b\]0[;,]owned\\x07')
-
     def test_names_that_are_no_utf8(self):
         path = self.folder / 'one.pb.gz'
         data = Profile().sample(['fooXbar', MAIN], (1, 9)).bytes()

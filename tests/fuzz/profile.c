@@ -2,10 +2,7 @@
  * Feeds bytes to the loader as if they were a file, and what it lets through
  * on to the ranking and to every report.
  */
-#include "diff/growth.h"
-#include "diff/report.h"
-
-#include <stdlib.h>
+#include "tests/fuzz/reports.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,30 +15,6 @@ static void check(const struct growth *growth)
 		    values->variance.growth[LA_INUSE_SPACE] != 0)
 			abort(); /* a snapshot differs from itself */
 	}
-}
-
-static void write_reports(const struct options *options,
-			  const struct series_set *set,
-			  const struct growth *growth,
-			  struct resolver *resolver)
-{
-	static void (*const reports[])(const struct report *, FILE *) = {
-		report_text, report_json, report_csv, report_folded,
-		report_pprof};
-	const struct report report = {
-		.options = options,
-		.set = set,
-		.growths = growth,
-		.resolver = resolver,
-		.width = 80,
-		.colours = true,
-	};
-	static FILE *nowhere;
-
-	if (!nowhere)
-		nowhere = fopen("/dev/null", "w");
-	for (size_t i = 0; i < sizeof(reports) / sizeof(*reports); i++)
-		reports[i](&report, nowhere);
 }
 
 static void report_on(struct snapshot *snapshot, size_t count,
@@ -57,7 +30,12 @@ static void report_on(struct snapshot *snapshot, size_t count,
 		return;
 	if (count > 1)
 		check(&growth);
-	write_reports(options, &set, &growth, resolver);
+	write_reports((struct report){
+		.options = options,
+		.set = &set,
+		.growths = &growth,
+		.resolver = resolver,
+	});
 	growth_free(&growth);
 }
 

@@ -6,6 +6,9 @@
  *   unfinished has not filled its page in yet
  *   short      has a page that is too short
  *   hostile    has text without an end in its page
+ *   foreign    has text in it that is for other terminals, and numbers that
+ *              mean nothing
+ *   shrinks    takes its page away when it is asked for something
  *
  * usage: fake_agent MANNER. Says "ready" when it is, and ends with its input.
  */
@@ -23,6 +26,7 @@
 #include <unistd.h>
 
 static struct la_control_page *page;
+static int page_fd;
 static const char *manner;
 
 static void must(int good)
@@ -35,7 +39,12 @@ static void answer(uint32_t request)
 {
 	if (!strcmp(manner, "dies"))
 		_exit(3);
-	page->result = strcmp(manner, "refuses") ? 0 : -ENOSPC;
+	if (!strcmp(manner, "shrinks")) {
+		must(!ftruncate(page_fd, 0));
+		return;
+	}
+	page->result = !strcmp(manner, "refuses") ? -ENOSPC :
+		       !strcmp(manner, "foreign") ? INT32_MIN : 0;
 	__atomic_store_n(&page->answered, request, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &page->answered, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
@@ -58,11 +67,10 @@ static void *serve(void *unused)
 
 static void make_page(void)
 {
-	int fd = memfd_create(LA_CONTROL_NAME, MFD_CLOEXEC);
-
-	must(fd >= 0);
-	must(!ftruncate(fd, strcmp(manner, "short") ? 4096 : 16));
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	page_fd = memfd_create(LA_CONTROL_NAME, MFD_CLOEXEC);
+	must(page_fd >= 0);
+	must(!ftruncate(page_fd, strcmp(manner, "short") ? 4096 : 16));
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
 	must(page != MAP_FAILED);
 }
 
@@ -72,6 +80,12 @@ static void fill_page(void)
 		memset(page, 'x', 4096);
 		page->request = page->answered;
 		memcpy(page->problem, "\033[2J\n", 5);
+	}
+	if (!strcmp(manner, "foreign")) {
+		memset(page, 0xff, 4096);
+		page->request = page->answered;
+		strcpy(page->command, "\xe2\x80\xae\xc2\x9b" "31m\x9b");
+		strcpy(page->last_snapshot, "/\xe2\x81\xa6\xd8\x9c\r");
 	}
 	if (strcmp(manner, "unfinished"))
 		page->magic = LA_CONTROL_MAGIC;

@@ -1,8 +1,8 @@
 /* Sizes, counts, times and names as text; UTF-8. */
+#include "agent/format/plain_text.h"
 #include "diff/clock.h"
 #include "diff/size.h"
 #include "diff/text.h"
-#include "diff/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,13 +111,42 @@ static void test_escapes(void **state)
 	check_escape("a\xff", "a\\xff");
 	check_escape("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* right to left */
 	check_escape("\xe2\x80", "\\xe2\\x80");
+	check_escape("\x9b" "31m", "\\x9b31m");
+	check_escape("\xd8\x9c", "\\xd8\\x9c");         /* a mark, unseen */
+	check_escape("\xe2\x81\xa6", "\\xe2\\x81\\xa6"); /* isolates */
+	check_escape("\xef\xbb\xbf", "\\xef\\xbb\\xbf"); /* no width */
+}
+
+/* What does not fit is left out, whole characters at a time. */
+static void test_copies_with_little_room(void **state)
+{
+	static const char text[] = "é\033é";
+	static const struct {
+		size_t room;
+		const char *expected;
+	} cases[] = {
+		{1, ""},     {2, ""},	     {3, "é"},	      {6, "é"},
+		{7, "é\\x1b"}, {8, "é\\x1b"}, {9, "é\\x1bé"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char copy[16];
+
+		memset(copy, 'x', sizeof(copy));
+		assert_int_equal(la_plain_copy(copy, cases[i].room, text,
+					       strlen(text)),
+				 strlen(cases[i].expected));
+		assert_string_equal(copy, cases[i].expected);
+		assert_int_equal(copy[cases[i].room], 'x');
+	}
 }
 
 static void check_utf8(const char *text, size_t length, uint32_t character)
 {
 	uint32_t found = 0;
 
-	assert_int_equal(utf8_next(text, &found), length);
+	assert_int_equal(la_utf8_next(text, strlen(text), &found), length);
 	if (length)
 		assert_int_equal(found, character);
 }
@@ -136,6 +165,9 @@ static void test_utf8(void **state)
 	check_utf8("\x80", 0, 0);
 	check_utf8("\xe6\xbc", 0, 0);
 	check_utf8("\xff", 0, 0);
+	/* Nothing beyond the end is looked at. */
+	assert_int_equal(la_utf8_next("\xc3\xa9", 1, &(uint32_t){0}), 0);
+	assert_int_equal(la_utf8_next("a", 0, &(uint32_t){0}), 0);
 }
 
 static void test_size_words(void **state)
@@ -183,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_copies_with_little_room),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_size_words),
 		cmocka_unit_test(test_clock),
