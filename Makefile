@@ -107,7 +107,7 @@ demo: ## installs what is missing, builds, and shows the main job
 check: ## installs what is missing, builds, and runs every test
 	@scripts/install-deps check
 	@$(MAKE) -s $(PARALLEL) all programs unit-tests fuzzers
-	@BUILD=$(BUILD) SECONDS_EACH=30 tests/run
+	@BUILD=$(BUILD) SECONDS_EACH=10 tests/run
 
 .PHONY: check-hosts
 check-hosts: ## installs more programs, and runs each without and with the agent
