@@ -206,6 +206,15 @@ static bool only_words_matter(const struct la_state *state,
 		trail->steps[0].place.rule.kind == LA_RULE_END);
 }
 
+uint32_t la_trail_recall_further(const struct la_leaf *leaf,
+				 struct la_registers registers)
+{
+	for (unsigned way = 1; way < LA_LEAF_WAYS; way++)
+		if (la_trail_is_at(&leaf[way], registers))
+			return leaf[way].site;
+	return 0;
+}
+
 /* The one to give up for another stack with these registers. */
 static struct la_leaf *choose_leaf(const struct la_state *state,
 				   struct la_registers registers)

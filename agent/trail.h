@@ -32,8 +32,9 @@ struct la_word {
 enum {
 	LA_WORDS_TOGETHER = 4, /* that are compared at once */
 	LA_LEAF_WORDS = 16,
-	LA_LEAF_BITS = 6,
-	LA_LEAF_WAYS = 2,
+	LA_LEAF_BITS = 4,
+	/* Libraries that wrap malloc call it from one place for many callers. */
+	LA_LEAF_WAYS = 8,
 	LA_LEAVES = LA_LEAF_WAYS << LA_LEAF_BITS
 };
 
@@ -93,12 +94,17 @@ static inline struct la_leaf *la_trail_leaves(const struct la_state *state,
 	return state->leaves + LA_LEAF_WAYS * (mixed >> (64 - LA_LEAF_BITS));
 }
 
+/* What la_trail_recall finds in other ways than the first. */
+uint32_t la_trail_recall_further(const struct la_leaf *leaf,
+				 struct la_registers registers);
+
 /*
  * The site (kind heap) of the stack from these registers outwards, if it is one
- * that the thread has captured lately; otherwise 0.
+ * that the thread has captured lately; otherwise 0. Always inline: a call, with
+ * the registers in memory, takes a third of all that an allocation costs.
  */
-static inline uint32_t la_trail_recall(const struct la_state *state,
-				       struct la_registers registers)
+static inline __attribute__((always_inline)) uint32_t
+la_trail_recall(const struct la_state *state, struct la_registers registers)
 {
 	const struct la_leaf *leaf;
 
@@ -106,10 +112,9 @@ static inline uint32_t la_trail_recall(const struct la_state *state,
 			la_modules_generation() != state->leaves_generation))
 		return 0;
 	leaf = la_trail_leaves(state, registers);
-	for (unsigned way = 0; way < LA_LEAF_WAYS; way++)
-		if (la_likely(la_trail_is_at(&leaf[way], registers)))
-			return leaf[way].site;
-	return 0;
+	if (la_likely(la_trail_is_at(leaf, registers)))
+		return leaf->site;
+	return la_trail_recall_further(leaf, registers);
 }
 
 /*
