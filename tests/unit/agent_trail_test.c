@@ -131,6 +131,46 @@ static void test_random_walks(void **unused)
 	assert_in_range(recalled, captured / 20, 800 * 500);
 }
 
+/* As libraries have it that wrap malloc: one place, many callers. */
+static void NOINLINE wrapper(struct walk *walk)
+{
+	look(walk);
+	__asm__ volatile("" ::: "memory");
+}
+
+#define CALLER(name)                                                           \
+	static void NOINLINE name(struct walk *walk)                           \
+	{                                                                      \
+		wrapper(walk);                                                 \
+		__asm__ volatile("# " #name::: "memory");                      \
+	}
+
+CALLER(first_caller)
+CALLER(second_caller)
+CALLER(third_caller)
+CALLER(fourth_caller)
+CALLER(fifth_caller)
+CALLER(sixth_caller)
+
+static void test_callers_of_one_wrapper(void **unused)
+{
+	static void (*const callers[])(struct walk *) = {
+		first_caller,  second_caller, third_caller,
+		fourth_caller, fifth_caller,  sixth_caller,
+	};
+	enum { ROUNDS = 100 };
+	struct walk walk = { .look = look };
+
+	(void)unused;
+	know_own_stack();
+	begin_counting();
+	for (int round = 0; round < ROUNDS; round++)
+		for (size_t i = 0; i < array_length(callers); i++)
+			callers[i](&walk);
+	assert_int_equal(wrong, 0);
+	assert_true(recalled > ROUNDS / 2 * array_length(callers));
+}
+
 static void test_more_levels_than_the_trail_has(void **unused)
 {
 	(void)unused;
@@ -416,6 +456,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_walks),
+		cmocka_unit_test(test_callers_of_one_wrapper),
 		cmocka_unit_test(test_more_levels_than_the_trail_has),
 		cmocka_unit_test(test_unknown_stack),
 		cmocka_unit_test(test_guessed_frames),
