@@ -290,9 +290,13 @@ static bool may_boot(uintptr_t caller)
 {
 	static bool looking, looked;
 
-	/* Privileges that the user does not have: nothing of theirs counts. */
-	if (!la_real_ready() || getauxval(AT_SECURE))
+	if (!la_real_ready())
 		return false;
+	/* Privileges that the user does not have: nothing of theirs counts. */
+	if (getauxval(AT_SECURE)) {
+		la_boot_declined = true;
+		return false;
+	}
 	/* To look allocates. */
 	if (!looking) {
 		looking = true;

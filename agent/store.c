@@ -9,6 +9,7 @@
 
 #include "agent/store.h"
 
+#include "agent/folder.h"
 #include "agent/format/keys.h"
 #include "agent/notice.h"
 #include "agent/process.h"
@@ -26,6 +27,8 @@
 
 enum { NAME_TRIES = 1000, LIST_BYTES = 32 * 1024 };
 
+enum { FILE_MODE = 0600 }; /* whatever the host's umask takes away */
+
 /* Not /proc/self: that is the main thread, with other descriptors. */
 #define OWN_DESCRIPTORS "/proc/thread-self/fd"
 
@@ -35,33 +38,63 @@ static uint64_t keep, dir_limit;
 static uint32_t sequence;
 static bool can_link; /* nameless files can be given a name */
 
-static bool usable(const char *path)
+/* 0, or why nothing can be written there. */
+static int try_folder(const char *path)
 {
-	struct stat status;
+	int fd = la_folder_find(path), error = 0;
 
-	return !stat(path, &status) && S_ISDIR(status.st_mode) &&
-	       !faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS);
+	if (fd < 0)
+		return fd;
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/*
+ * Its path from the root, since the host may change its directory, or its
+ * root. False when that does not lead to the same folder: somebody has put a
+ * link in between.
+ */
+static bool settle(const char *path)
+{
+	struct stat asked, found;
+	int fd = la_folder_find(path), again = -1;
+	bool same = fd >= 0 && realpath(path, folder);
+
+	if (same)
+		again = la_folder_find(folder);
+	same = again >= 0 && !fstat(fd, &asked) && !fstat(again, &found) &&
+	       asked.st_dev == found.st_dev && asked.st_ino == found.st_ino;
+	if (again >= 0)
+		close(again);
+	if (fd >= 0)
+		close(fd);
+	return same;
 }
 
 void la_store_choose(const struct la_options *options, const char *temporary)
 {
-	int host_errno = errno;
+	int host_errno = errno, error;
 	const char *wanted = *options->dir ? options->dir : ".";
 
 	keep = options->keep;
 	dir_limit = options->dir_limit;
-	if (!temporary || !*temporary || !usable(temporary))
+	if (!temporary || !*temporary || try_folder(temporary))
 		temporary = "/tmp";
-	if (!usable(wanted)) {
-		la_notice("%s: cannot be written to: snapshots go to %s; set "
-			  "LEAKAGENT_DIR to choose a folder",
+	error = try_folder(wanted);
+	if (!error && !settle(wanted))
+		error = -ELOOP;
+	if (error) {
+		la_notice("%s: %s: snapshots go to %s; set LEAKAGENT_DIR to "
+			  "choose a folder",
 			  *options->dir ? wanted : "the working directory",
+			  error == -ELOOP ? "leads through another user's link" :
+					    "cannot be written to",
 			  temporary);
-		wanted = temporary;
+		if (!settle(temporary))
+			snprintf(folder, sizeof(folder), "%s", temporary);
 	}
-	/* The host may change its directory, or its root. */
-	if (!realpath(wanted, folder))
-		snprintf(folder, sizeof(folder), "%s", wanted);
 	errno = host_errno;
 }
 
@@ -147,11 +180,19 @@ static void sweep(const char *name, void *argument)
 
 int la_store_open(void)
 {
+	int found, error;
+
 	if (folder_fd >= 0)
 		close(folder_fd);
-	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder_fd < 0)
-		return -errno;
+	folder_fd = -1;
+	found = la_folder_find(folder);
+	if (found < 0)
+		return found;
+	folder_fd = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	error = folder_fd < 0 ? -errno : 0;
+	close(found);
+	if (error)
+		return error;
 	can_link = !access(OWN_DESCRIPTORS, X_OK);
 	list_folder(sweep, NULL);
 	return 0;
@@ -185,9 +226,10 @@ static int begin_named(struct la_store_file *file)
 		file->fd = openat(folder_fd, file->temporary,
 				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 					  O_CLOEXEC,
-				  0600);
+				  FILE_MODE);
 		if (file->fd >= 0) {
 			flock(file->fd, LOCK_EX | LOCK_NB);
+			fchmod(file->fd, FILE_MODE);
 			return 0;
 		}
 		if (errno != EEXIST)
@@ -211,9 +253,11 @@ int la_store_begin(struct la_store_file *file, uint64_t utc_ns)
 	if (!can_link)
 		return begin_named(file);
 	file->fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
-			  0600);
-	if (file->fd >= 0)
+			  FILE_MODE);
+	if (file->fd >= 0) {
+		fchmod(file->fd, FILE_MODE);
 		return 0;
+	}
 	if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)
 		return begin_named(file);
 	return -errno;

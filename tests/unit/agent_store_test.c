@@ -162,10 +162,12 @@ static void assert_stored(uint64_t utc_ns, const char *text, const char *name)
 
 static void test_name_and_contents(void **state)
 {
+	mode_t before = umask(0477);
 	struct stat status;
 
 	(void)state;
 	assert_stored(BASE_NS, "hello", BASE_NAME ".1.pb.gz");
+	umask(before);
 	assert_int_equal(stat(in_folder(BASE_NAME ".1.pb.gz"), &status), 0);
 	assert_int_equal(status.st_mode, S_IFREG | 0600);
 	assert_int_equal(status.st_nlink, 1);
