@@ -19,6 +19,7 @@
 #include "agent/frames.h"
 #include "agent/growth.h"
 #include "agent/lock.h"
+#include "agent/lone.h"
 #include "agent/memory.h"
 #include "agent/modules.h"
 #include "agent/notice.h"
@@ -108,16 +109,89 @@ static void before_fork(void)
 static bool alone;
 
 bool la_boot_declined;
+bool la_boot_waits;
+
+/* Of the fork that is under way: the host has one thread then. */
+static bool lone, inside_allocator;
+
+static bool is_inside_allocator(const struct la_state *state, const void *frame)
+{
+	return la_state_inside_tracker(state) || state->allocator_frame ||
+	       la_stack_has(state, la_arch_caller(frame), la_real_allocates);
+}
+
+void la_boot_fork(const void *frame)
+{
+	const struct la_state *state = la_state_get();
+	int host_errno = errno;
+	bool inside;
+
+	if (!active || !state || !la_lone())
+		return;
+	inside = is_inside_allocator(state, frame);
+	la_calm_begin();
+	/* A handler may fork in the middle of another fork. */
+	if (!lone) {
+		inside_allocator = inside;
+		la_modules_hold();
+		la_lone_begin();
+		lone = true;
+	}
+	la_calm_end();
+	errno = host_errno;
+}
 
 static void after_fork_in_parent(void)
 {
 	struct la_state *state = forking;
 
+	if (lone) {
+		lone = false;
+		la_lone_end();
+		la_modules_release();
+	}
 	la_unlock_all();
 	la_modules_release();
 	if (state)
 		la_tracker_end(state);
 	la_calm_end();
+}
+
+/* Every hook looks whether it is time, not only those that are careful. */
+static void wait_for_allocator(void)
+{
+	la_boot_waits = true;
+	la_tracker_be_careful();
+}
+
+static void start_thread(void)
+{
+	if (la_boot_waits) {
+		la_boot_waits = false;
+		la_tracker_set_mode(la_mode_now());
+	}
+	la_trigger_start(&options);
+}
+
+void la_boot_look(struct la_state *state, const void *frame)
+{
+	if (!is_inside_allocator(state, frame))
+		start_thread();
+}
+
+/* When the agent's thread still waits, it does so no longer. */
+static int snapshot(const char *reason, const void *frame)
+{
+	struct la_state *state;
+	int result;
+
+	do {
+		state = la_boot_waits ? la_state_get() : NULL;
+		if (state)
+			la_boot_look(state, frame);
+		result = la_trigger_snapshot(reason);
+	} while (result == -EAGAIN);
+	return result;
 }
 
 static void after_fork_in_child(void)
@@ -133,12 +207,17 @@ static void after_fork_in_child(void)
 	la_trigger_after_fork();
 	la_lock_after_fork();
 	la_modules_release();
+	if (lone)
+		la_modules_release();
 	if (!options.children)
 		active = false;
 	if (!active)
 		la_tracker_set_mode(LA_MODE_PASSIVE);
+	else if (lone && inside_allocator)
+		wait_for_allocator();
 	else if (!alone)
-		la_trigger_start(&options);
+		start_thread();
+	lone = false;
 	/* What came meanwhile may ask the new thread for a snapshot. */
 	if (state)
 		la_tracker_end(state);
@@ -150,7 +229,7 @@ static void at_exit(void *unused)
 {
 	(void)unused;
 	if (active && options.exit != LA_EXIT_OFF)
-		la_trigger_snapshot("exit");
+		snapshot("exit", __builtin_frame_address(0));
 }
 
 /* The name that the program was started by, which may be a link's. */
@@ -244,6 +323,7 @@ static void activate(void)
 	la_growth_watch(options.growth, grew);
 	la_lock_boot(orphaned);
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	la_lone_boot();
 	/* Registered before the host's handlers, so it runs after them. */
 	__cxa_atexit(at_exit, NULL, NULL);
 	la_signals_install(&options);
@@ -364,7 +444,7 @@ void la_boot_exit_now(void)
 	int host_errno = errno;
 
 	if (active && options.exit == LA_EXIT_ALWAYS)
-		la_trigger_snapshot("exit");
+		snapshot("exit", __builtin_frame_address(0));
 	errno = host_errno;
 }
 
@@ -381,7 +461,7 @@ void la_boot_exec(void)
 
 	if (active && options.exit != LA_EXIT_OFF && !la_process_is_another() &&
 	    !launcher())
-		la_trigger_snapshot("exec");
+		snapshot("exec", __builtin_frame_address(0));
 	errno = host_errno;
 }
 
@@ -394,7 +474,7 @@ leakagent_snapshot(const char *reason)
 	if (!active)
 		return -ESRCH;
 	snprintf(text, sizeof(text), "call:%s", reason ? reason : "");
-	result = la_trigger_snapshot(text);
+	result = snapshot(text, __builtin_frame_address(0));
 	errno = host_errno;
 	return result;
 }

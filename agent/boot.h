@@ -24,6 +24,21 @@ void la_boot_main(void);
 /* The program is about to create a thread: the agent's may start now at last. */
 void la_boot_thread(void);
 
+/*
+ * The program is about to fork; `frame` is the hook's. Also from signal handlers
+ * that have interrupted it anywhere, as long as it has one thread.
+ */
+void la_boot_fork(const void *frame);
+
+/*
+ * In a child that was forked while its parent's code was inside the allocator:
+ * the agent's thread, which costs allocations, waits for the end of that. What
+ * is to be called by hooks meanwhile, in no particular state; `frame` is the
+ * hook's.
+ */
+extern bool la_boot_waits;
+void la_boot_look(struct la_state *state, const void *frame);
+
 /* _exit is about to end the process. */
 void la_boot_exit_now(void);
 

@@ -30,6 +30,8 @@ struct la_state *la_hook_enter_carefully(const void *frame)
 	    (state->allocator_frame &&
 	     (uintptr_t)frame < state->allocator_frame))
 		return NULL;
+	if (la_unlikely(la_boot_waits))
+		la_boot_look(state, frame);
 	return state;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Where the host program begins and ends: main, _exit and the exec family. In
- * a vfork child all of these only forward: its memory is its parent's.
+ * Where processes begin and end: main, fork, _exit and the exec family. In a
+ * vfork child all of these only forward: its memory is its parent's.
  */
 
 #define _GNU_SOURCE /* environ, execvpe, execveat */
@@ -36,6 +36,23 @@ LA_EXPORT int __libc_start_main(int (*main)(int, char **, char **), int argc,
 	la_real_ready();
 	return la_real.__libc_start_main(run_main, argc, argv, init, fini,
 					 rtld_fini, stack_end);
+}
+
+LA_EXPORT pid_t __fork(void);
+
+LA_EXPORT pid_t fork(void)
+{
+	if (!la_real_ready()) {
+		errno = EAGAIN;
+		return -1;
+	}
+	la_boot_fork(LA_FRAME);
+	return la_real.fork();
+}
+
+LA_EXPORT pid_t __fork(void)
+{
+	return fork();
 }
 
 LA_EXPORT void _exit(int status)

@@ -216,6 +216,52 @@ static bool keeps_sizes_apart(const char *path)
 	       strstr(path, "/libmimalloc");
 }
 
+/* The functions of libc that all others of its allocator are called by. */
+static struct la_range entries[9];
+
+static struct la_range range_of(void *function)
+{
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (!dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) ||
+	    !symbol)
+		return (struct la_range){ 0 };
+	return (struct la_range){ (uintptr_t)function, symbol->st_size };
+}
+
+static void locate_entries(void)
+{
+	static const char *const names[] = {
+		"malloc",	  "calloc",	   "realloc",
+		"free",		  "posix_memalign", "aligned_alloc",
+		"memalign",	  "valloc",	   "pvalloc",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		void *function = dlsym(RTLD_NEXT, names[i]);
+
+		if (function)
+			entries[i] = range_of(function);
+	}
+}
+
+static bool allocator_is_libcs(void)
+{
+	return la_in_range(la_allocator_range, (uintptr_t)gnu_get_libc_version);
+}
+
+bool la_real_allocates(uintptr_t pc)
+{
+	/* Libraries that are nothing but allocators have other entries, too. */
+	if (!allocator_is_libcs())
+		return la_in_range(la_allocator_range, pc);
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		if (la_in_range(entries[i], pc))
+			return true;
+	return false;
+}
+
 void la_real_locate(void)
 {
 	const char *path;
@@ -225,8 +271,8 @@ void la_real_locate(void)
 	memcpy(&malloc_definition, &la_real.malloc, sizeof(malloc_definition));
 	la_allocator_range = locate(malloc_definition, &allocator);
 	/* Its smallest chunk has 32 bytes (MINSIZE in malloc/malloc.c). */
-	la_shadow_crowded = !la_in_range(la_allocator_range,
-					 (uintptr_t)gnu_get_libc_version);
+	la_shadow_crowded = !allocator_is_libcs();
+	locate_entries();
 	la_shadow_slabs = keeps_sizes_apart(allocator);
 	/* Defined by every loader of an ELF system with thread-local storage. */
 	la_loader_range =

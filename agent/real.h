@@ -39,6 +39,7 @@ typedef void (*la_signal_handler)(int);
 	X(pthread_timedjoin_np, int,                                           \
 	  (pthread_t, void **, const struct timespec *))                       \
 	X(pthread_detach, int, (pthread_t))                                    \
+	X(fork, pid_t, (void))                                                 \
 	X(execve, int, (const char *, char *const[], char *const[]))           \
 	X(execvpe, int, (const char *, char *const[], char *const[]))          \
 	X(fexecve, int, (int, char *const[], char *const[]))                   \
@@ -136,6 +137,9 @@ static inline bool la_in_range(struct la_range range, uintptr_t address)
 {
 	return address - range.start < range.size;
 }
+
+/* Whether code at `pc` is the next allocator's; once it is located. */
+bool la_real_allocates(uintptr_t pc);
 
 /*
  * The path of the object whose malloc the program uses: the one that defines the

@@ -14,6 +14,9 @@
  */
 enum { MOST_CHANGES = 1000 };
 
+/* Of a stack that is only searched. */
+enum { MOST_STEPS = 10000 };
+
 static unsigned most_frames = 64;
 
 void la_stack_set_depth(unsigned depth)
@@ -114,6 +117,22 @@ struct la_capture la_stack_walk(struct la_state *state,
 	}
 	capture.truncated = true;
 	return capture;
+}
+
+bool la_stack_has(const struct la_state *state, struct la_registers registers,
+		  bool (*wanted)(uintptr_t pc))
+{
+	for (unsigned i = 0; i < MOST_STEPS; i++) {
+		uint32_t id = la_frames_find(registers.pc, true);
+
+		if (wanted(registers.pc))
+			return true;
+		if (!id || la_unwind_step(&la_frame_at(id)->rule, &registers,
+					  la_stack_limit(state, registers.sp)) >=
+				   LA_STEP_END)
+			return false;
+	}
+	return false;
 }
 
 uint32_t la_stack_node(const uint32_t *frames, struct la_capture capture)

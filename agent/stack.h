@@ -43,6 +43,14 @@ struct la_capture la_stack_walk(struct la_state *state,
 				struct la_registers registers, uint32_t *frames,
 				bool patient);
 
+/*
+ * Whether one of the frames from `registers` outwards is at an address that
+ * `wanted` says yes to, as far as the stack can be followed. On the agent's
+ * conditions for a patient walk.
+ */
+bool la_stack_has(const struct la_state *state, struct la_registers registers,
+		  bool (*wanted)(uintptr_t pc));
+
 /* The node of a captured stack, or 0 when memory ran out. */
 uint32_t la_stack_node(const uint32_t *frames, struct la_capture capture);
 

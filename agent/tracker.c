@@ -30,6 +30,11 @@ void la_tracker_set_mode(enum la_mode mode)
 	__atomic_store_n(&la_tracker_care, care, __ATOMIC_RELEASE);
 }
 
+void la_tracker_be_careful(void)
+{
+	__atomic_store_n(&la_tracker_care, LA_CARE_FULL, __ATOMIC_RELEASE);
+}
+
 static bool recording(void)
 {
 	return la_mode_now() == LA_MODE_ON;

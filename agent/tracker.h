@@ -38,6 +38,9 @@ extern uint32_t la_tracker_care;
 /* Turns tracking on and off. Any thread. */
 void la_tracker_set_mode(enum la_mode mode);
 
+/* Until the mode is set again, every hook calls la_hook_enter_carefully. */
+void la_tracker_be_careful(void);
+
 /* The rest of the functions below that they are named after. */
 void la_track_block_now(struct la_state *state, const void *block,
 			size_t bytes, const void *frame);

@@ -10,6 +10,7 @@
 #include "agent/format/control_page.h"
 #include "agent/heap.h"
 #include "agent/lock.h"
+#include "agent/lone.h"
 #include "agent/memory.h"
 #include "agent/process.h"
 #include "agent/real.h"
@@ -40,6 +41,7 @@ enum { REASON_BYTES = 300, LOOK_EVERY_S = 1 };
  */
 struct request {
 	char reason[REASON_BYTES];
+	int process; /* that it was made in */
 	int result;
 	uint32_t done; /* futex */
 	struct request *next;
@@ -84,7 +86,7 @@ static struct request *new_request(const char *reason)
 	if (!request)
 		request = la_memory_keep(sizeof(*request));
 	if (request) {
-		*request = (struct request){ .done = 0 };
+		*request = (struct request){ .process = la_process.pid };
 		snprintf(request->reason, sizeof(request->reason), "%s",
 			 reason);
 	}
@@ -110,16 +112,19 @@ static bool thread_lives(void)
 static int wait_for(struct request *request)
 {
 	static const struct timespec look_every = { .tv_sec = LOOK_EVERY_S };
+	int result;
 
 	while (!__atomic_load_n(&request->done, __ATOMIC_ACQUIRE)) {
+		/* A signal handler has forked meanwhile. */
+		if (request->process != la_process.pid)
+			break;
 		if (!thread_lives()) {
 			__atomic_store_n(&running, 0, __ATOMIC_RELEASE);
 			return -ESRCH;
 		}
 		la_sys_futex_wait(&request->done, 0, &look_every);
 	}
-	int result = request->result;
-
+	result = request->process == la_process.pid ? request->result : -EAGAIN;
 	free_request(request);
 	return result;
 }
@@ -320,20 +325,6 @@ static size_t stack_overhead(const pthread_attr_t *attributes)
 	return least(attributes);
 }
 
-/*
- * glibc ends the process when the last thread ends, by a count that debuggers
- * read, too. The agent's thread must not be in it: it never ends, and a main
- * that ends with pthread_exit leaves the end to the others.
- */
-static void leave_thread_count(void)
-{
-	unsigned *count = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
-
-	dlerror();
-	if (count)
-		__atomic_sub_fetch(count, 1, __ATOMIC_SEQ_CST);
-}
-
 static int start_thread(void)
 {
 	pthread_attr_t attributes;
@@ -352,7 +343,7 @@ static int start_thread(void)
 	error = la_real.pthread_create(&thread, &attributes, run, NULL);
 	pthread_attr_destroy(&attributes);
 	if (!error)
-		leave_thread_count();
+		la_lone_leave_out();
 	return -error;
 }
 

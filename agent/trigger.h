@@ -23,8 +23,9 @@ void la_trigger_post(enum la_post post);
 
 /*
  * Asks for a snapshot and waits until it is in place. 0 or -errno; -ESRCH where
- * the thread does not run, and -EDEADLK in a signal handler that has interrupted
- * the tracker. Any host thread.
+ * the thread does not run, -EDEADLK in a signal handler that has interrupted the
+ * tracker, and -EAGAIN in a child that a handler has forked meanwhile: it was
+ * asked of the parent. Any host thread.
  */
 int la_trigger_snapshot(const char *reason);
 

@@ -15,6 +15,26 @@ class Hangs(HostTest):
     def test_children_killed_as_they_come(self):
         self.run_both([program('young_children')], exit='always', keep=2)
 
+    def test_a_handler_that_forks_wherever_it_is(self):
+        for sample in (0, '512k'):
+            for how, children in (('end', 300), ('exec', 50),
+                                  ('continue', 50)):
+                with self.subTest(sample=sample, how=how):
+                    self.snapshots = self.folder(f'{how}-{sample}')
+                    self.run_both([program('forking_handler'), how, children],
+                                  sample=sample)
+                    # Each that came to its end has written, and the parent.
+                    found = files(self.snapshots, command='forking_handler')
+                    ends = 1 + (children if how == 'continue' else 0)
+                    self.assertEqual(len(found), ends)
+                    self.check_kept(found, sample)
+
+    def check_kept(self, paths, sample):
+        for path in paths:
+            values = snapshots.load(path).through('forking_handler_keep')
+            if not sample:
+                self.assertEqual(values, (1, 1234, 1, 1234))
+
     def test_a_thread_stopped_by_a_signal(self):
         self.run_both([program('stopped_world')])
 
