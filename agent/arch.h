@@ -32,6 +32,24 @@ static inline long la_arch_syscall(long number, long a, long b, long c, long d,
 	return result;
 }
 
+/*
+ * The body of a naked function in front of libc's syscall: the call `number` goes
+ * to the function `special`, which takes the same arguments, the others to the
+ * function whose address `table` holds at `offset`, or to `early` while there is
+ * none. By jumps, and only registers are touched: a call such as vfork returns
+ * twice to whoever made it, and the place of the seventh argument is somebody
+ * else's where there are fewer.
+ */
+#define LA_ARCH_SYSCALL_HOOK(number, special, table, offset, early)            \
+	__asm__ volatile("cmpq %0, %%rdi\n\t"                                  \
+			 "je " #special "\n\t"                                 \
+			 "movq " #table "+%c1(%%rip), %%rax\n\t"               \
+			 "testq %%rax, %%rax\n\t"                              \
+			 "jz " #early "\n\t"                                   \
+			 "jmp *%%rax"                                          \
+			 :                                                     \
+			 : "i"(number), "i"(offset))
+
 static inline void la_arch_pause(void)
 {
 	__builtin_ia32_pause();
@@ -63,6 +81,9 @@ static inline struct la_registers la_arch_caller(const void *frame)
 		.fp = words[0],
 	};
 }
+
+/* How linux/audit.h calls system calls like the ones above. */
+#define LA_ARCH_AUDIT AUDIT_ARCH_X86_64
 
 /* Where a function keeps its return address, relative to its CFA. */
 #define LA_ARCH_RETURN_ADDRESS_OFFSET (-8)

@@ -25,8 +25,10 @@
 #include "agent/notice.h"
 #include "agent/options.h"
 #include "agent/process.h"
+#include "agent/quiet.h"
 #include "agent/real.h"
 #include "agent/sampler.h"
+#include "agent/seccomp.h"
 #include "agent/signals.h"
 #include "agent/sites.h"
 #include "agent/stack.h"
@@ -199,10 +201,14 @@ static void after_fork_in_child(void)
 	struct la_state *state = forking;
 	int host_errno = errno;
 
+	/* The new thread would be filtered, too, and so would these calls. */
+	if (la_quiet_now())
+		active = false;
 	la_state_after_fork();
 	la_filter_after_fork();
 	la_threads_after_fork();
-	la_process_after_fork();
+	if (active)
+		la_process_after_fork();
 	la_store_after_fork();
 	la_trigger_after_fork();
 	la_lock_after_fork();
@@ -427,16 +433,73 @@ void la_boot_main(void)
 	if (checker)
 		step_aside();
 	alone = la_real_passed_by();
-	if (active && !alone)
+	if (active && !alone && !la_quiet_now())
 		la_trigger_start(&options);
 }
 
 void la_boot_thread(void)
 {
-	if (la_unlikely(alone) && active) {
+	if (la_unlikely(alone) && active && !la_quiet_now()) {
 		alone = false;
 		la_trigger_start(&options);
 	}
+}
+
+/* What the filter that is being installed brings about. */
+static struct {
+	bool quiet; /* it was not so before */
+	bool ends;  /* of the agent: its thread has ended for it */
+	enum la_mode mode;
+} filtering;
+
+/*
+ * Everything ends with a last snapshot where the agent's thread is filtered, too,
+ * or not even memory can be had.
+ */
+void la_boot_filter(const struct sock_fprog *filter, bool strict, bool all)
+{
+	enum la_filter_harm harm =
+		strict ? LA_HARMS_MEMORY : la_seccomp_harm(filter);
+	int host_errno = errno;
+
+	filtering.ends = active && (all ? harm > LA_HARMS_NOTHING :
+					  harm == LA_HARMS_MEMORY);
+	filtering.quiet = active && !la_quiet_now() &&
+			  (filtering.ends || harm >= LA_HARMS_HOOKS);
+	if (filtering.ends) {
+		snapshot("seccomp", __builtin_frame_address(0));
+		la_trigger_stop();
+		filtering.mode = la_mode_now();
+		la_tracker_set_mode(LA_MODE_OFF);
+	}
+	if (filtering.quiet) {
+		__atomic_store_n(&la_quiet, 1, __ATOMIC_SEQ_CST);
+		la_calm_await_none();
+		la_trigger_quieten();
+	}
+	errno = host_errno;
+}
+
+void la_boot_filtered(bool succeeded)
+{
+	int host_errno = errno;
+
+	if (succeeded && filtering.ends) {
+		la_tracker_set_mode(LA_MODE_PASSIVE);
+		la_boot_declined = true;
+		active = false;
+		errno = host_errno;
+		return;
+	}
+	if (succeeded)
+		return;
+	if (filtering.quiet)
+		__atomic_store_n(&la_quiet, 0, __ATOMIC_SEQ_CST);
+	if (filtering.ends) {
+		la_tracker_set_mode(filtering.mode);
+		la_trigger_start(&options);
+	}
+	errno = host_errno;
 }
 
 void la_boot_exit_now(void)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 struct la_state;
+struct sock_fprog;
 
 /* Whether this program is not to be tracked, ever: hooks only forward. */
 extern bool la_boot_declined;
@@ -44,6 +45,14 @@ void la_boot_exit_now(void);
 
 /* The program is about to be replaced by another. */
 void la_boot_exec(void);
+
+/*
+ * Before a thread installs a filter of system calls, or, `strict`, allows itself
+ * nothing but to read, write and end; and after, if that succeeded. When `all`,
+ * the filter is for all threads.
+ */
+void la_boot_filter(const struct sock_fprog *filter, bool strict, bool all);
+void la_boot_filtered(bool succeeded);
 
 /*
  * For programs that link weakly against it: writes a snapshot and returns when

@@ -1,5 +1,5 @@
 /*
- * See lock.h. The lock word holds the owner's thread id and a bit that says
+ * See lock.h. The lock word holds the owner's number and a bit that says
  * that somebody sleeps; the states are those of Drepper, "Futexes Are Tricky"
  * (2011), mutex 2.
  */
@@ -7,6 +7,7 @@
 #include "agent/lock.h"
 
 #include "agent/memory.h"
+#include "agent/quiet.h"
 #include "agent/system.h"
 
 #include <signal.h>
@@ -23,7 +24,7 @@ static struct {
 /* Which of them la_lock_all took; only touched between it and its undoing. */
 static bool taken_for_fork[LA_LOCKS];
 
-/* Initial-exec and filled once: asking the kernel would cost a call per lock. */
+/* Not the kernel's number, which would have to be asked for. */
 static __thread uint32_t own_id;
 
 /* 1 in this process and whoever shares its memory, 0 in copies of it. */
@@ -32,8 +33,11 @@ static void (*on_orphaned)(void);
 
 static uint32_t self(void)
 {
-	if (la_unlikely(!own_id))
-		own_id = (uint32_t)la_sys_gettid();
+	static uint32_t ids;
+
+	while (la_unlikely(!own_id))
+		own_id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED) &
+			 ~SLEEPERS;
 	return own_id;
 }
 
@@ -100,7 +104,10 @@ static void __attribute__((noinline)) lock_slowly(uint32_t *word)
 						 false, __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 			continue;
-		la_sys_futex_wait(word, seen | SLEEPERS, &look_every);
+		if (la_quiet_now())
+			la_arch_pause();
+		else
+			la_sys_futex_wait(word, seen | SLEEPERS, &look_every);
 		look_for_owner();
 	}
 }
@@ -108,26 +115,59 @@ static void __attribute__((noinline)) lock_slowly(uint32_t *word)
 /* How deep the calm is, and the thread's own mask from before. */
 static __thread uint32_t calm_depth;
 static __thread la_signal_set own_mask;
+static __thread bool masked;
+
+/* Threads that block their signals now, or are about to. */
+static uint32_t maskers;
+
+static bool may_mask(void)
+{
+	__atomic_add_fetch(&maskers, 1, __ATOMIC_SEQ_CST);
+	if (!la_quiet_now())
+		return true;
+	__atomic_sub_fetch(&maskers, 1, __ATOMIC_SEQ_CST);
+	return false;
+}
 
 void la_calm_begin(void)
 {
 	static const la_signal_set everything = UINT64_MAX;
 	la_signal_set before = 0;
 
-	/* Raised only while signals are blocked: no handler comes in between. */
+	/* Raised only while signals are blocked: no handler comes in between.
+	 * Where they cannot be, a handler's calm begins and ends here. */
 	if (calm_depth) {
 		calm_depth++;
 		return;
 	}
-	la_sys_sigprocmask(SIG_SETMASK, &everything, &before);
-	own_mask = before;
+	if (may_mask()) {
+		la_sys_sigprocmask(SIG_SETMASK, &everything, &before);
+		own_mask = before;
+		masked = true;
+	}
 	calm_depth = 1;
 }
 
 void la_calm_end(void)
 {
-	if (--calm_depth == 0)
-		la_sys_sigprocmask(SIG_SETMASK, &own_mask, NULL);
+	if (--calm_depth || !masked)
+		return;
+	masked = false;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	la_sys_sigprocmask(SIG_SETMASK, &own_mask, NULL);
+	__atomic_sub_fetch(&maskers, 1, __ATOMIC_SEQ_CST);
+}
+
+void la_calm_await_none(void)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+
+	/* Not for ever: handlers may fork, and leave threads behind. */
+	for (int i = 0; i < 1000; i++) {
+		if (!__atomic_load_n(&maskers, __ATOMIC_SEQ_CST))
+			return;
+		la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0, 0, 0);
+	}
 }
 
 static bool is_calm(unsigned rank)
@@ -143,8 +183,10 @@ static void acquire(uint32_t *word)
 
 static void release(uint32_t *word)
 {
+	/* Who sleeps, looks again soon. */
 	if (la_unlikely(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) &
-			SLEEPERS))
+			SLEEPERS) &&
+	    !la_quiet_now())
 		la_sys_futex_wake(word, 1);
 }
 
@@ -197,6 +239,7 @@ void la_unlock_all(void)
 void la_lock_after_fork(void)
 {
 	own_id = 0;
+	maskers = masked;
 	if (is_original)
 		*is_original = 1;
 	for (unsigned rank = 0; rank < LA_LOCKS; rank++) {

@@ -46,6 +46,12 @@ void la_unlock(unsigned rank);
 void la_calm_begin(void);
 void la_calm_end(void);
 
+/*
+ * Once it is quiet (quiet.h), no more signals are blocked: waits for those
+ * threads that have theirs blocked to unblock them.
+ */
+void la_calm_await_none(void);
+
 /* Whether the calling thread holds it; or any, which takes microseconds. */
 bool la_lock_held(unsigned rank);
 bool la_lock_any_held(void);

@@ -29,6 +29,12 @@ void la_lone_leave_out(void)
 		__atomic_sub_fetch(count, 1, __ATOMIC_SEQ_CST);
 }
 
+void la_lone_take_in(void)
+{
+	if (count)
+		__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
+}
+
 bool la_lone(void)
 {
 	return count && single &&

@@ -19,6 +19,9 @@ void la_lone_boot(void);
  */
 void la_lone_leave_out(void);
 
+/* On the agent's thread, just before it ends: libc will take it out itself. */
+void la_lone_take_in(void);
+
 /* Whether the calling thread is the host's only one. In signal handlers, too. */
 bool la_lone(void);
 

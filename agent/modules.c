@@ -12,6 +12,7 @@
 #include "agent/array.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
+#include "agent/quiet.h"
 #include "agent/system.h"
 
 #include <dlfcn.h>
@@ -137,7 +138,7 @@ static size_t object_path(const struct dl_phdr_info *info, bool first,
 	else if (!strchr(name, '/'))
 		name = !strncmp(name, "linux-vdso", 10) ? "[vdso]" : name;
 	if (*name && *name != '/' && *name != '[') {
-		long length = la_sys_getcwd(path, room);
+		long length = la_quiet_now() ? 0 : la_sys_getcwd(path, room);
 
 		if (length > 1 && (size_t)length < room) {
 			used = (size_t)length - 1;
@@ -328,7 +329,9 @@ void la_modules_hold(void)
 	for (int i = 0; i < 10000; i++) {
 		if (!__atomic_load_n(&refreshing, __ATOMIC_SEQ_CST))
 			return;
-		la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0, 0, 0);
+		if (!la_quiet_now())
+			la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0,
+					0, 0);
 	}
 }
 

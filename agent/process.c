@@ -4,6 +4,7 @@
 
 #include "agent/process.h"
 
+#include "agent/quiet.h"
 #include "agent/system.h"
 
 #include <dirent.h>
@@ -115,7 +116,7 @@ void la_process_after_fork(void)
 
 bool la_process_is_another(void)
 {
-	return la_sys_getpid() != la_process.pid;
+	return !la_quiet_now() && la_sys_getpid() != la_process.pid;
 }
 
 /* Reads a small file of /proc whole. */

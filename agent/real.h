@@ -57,6 +57,9 @@ typedef void (*la_signal_handler)(int);
 	X(thrd_create, int, (thrd_t *, thrd_start_t, void *))                  \
 	X(thrd_join, int, (thrd_t, int *))                                     \
 	X(thrd_detach, int, (thrd_t))                                          \
+	X(sigprocmask, int, (int, const sigset_t *, sigset_t *))               \
+	X(prctl, int, (int, ...))                                              \
+	X(syscall, long, (long, long, long, long, long, long, long))           \
 	X(signal, la_signal_handler, (int, la_signal_handler))                 \
 	X(bsd_signal, la_signal_handler, (int, la_signal_handler))             \
 	X(ssignal, la_signal_handler, (int, la_signal_handler))                \

@@ -13,6 +13,7 @@
 #include "agent/lone.h"
 #include "agent/memory.h"
 #include "agent/process.h"
+#include "agent/quiet.h"
 #include "agent/real.h"
 #include "agent/state.h"
 #include "agent/store.h"
@@ -35,6 +36,11 @@ enum { STACK_BYTES = 512 * 1024, MOST_DESCRIPTORS = 65536 };
 
 enum { REASON_BYTES = 300, LOOK_EVERY_S = 1 };
 
+/* While it is quiet: how often the thread looks, and how long it is awaited. */
+#define LOOK_EVERY_NS UINT64_C(20000000)
+#define PATIENCE_NS UINT64_C(20000000000)
+#define WAY_OUT_NS UINT64_C(50000000)
+
 /*
  * A host thread that waits for a snapshot. Not on that thread's stack: the
  * thread may leave by longjmp, and then the request stays with the agent.
@@ -55,12 +61,22 @@ static struct request *requests;
 static struct request first_request;
 static struct request *unused_requests = &first_request; /* LA_LOCK_REQUESTS */
 static int thread_id; /* the agent's thread, 0 = it has not begun yet */
+static uint32_t ending, ended; /* it is to end; it is about to */
 
 /* Before the control page is there, the thread sleeps on this word. */
 static uint32_t early_wake;
 static uint32_t *wake_word = &early_wake;
 
 static void wake(void)
+{
+	uint32_t *word = __atomic_load_n(&wake_word, __ATOMIC_SEQ_CST);
+
+	__atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
+	if (!la_quiet_now())
+		la_sys_futex_wake(word, 1);
+}
+
+void la_trigger_quieten(void)
 {
 	uint32_t *word = __atomic_load_n(&wake_word, __ATOMIC_SEQ_CST);
 
@@ -109,11 +125,26 @@ static bool thread_lives(void)
 	return !thread || la_sys_thread_lives(la_process.pid, thread);
 }
 
+/* Until *word is set, without a system call. */
+static bool wait_quietly(const uint32_t *word, uint64_t patience)
+{
+	uint64_t end = la_clock_monotonic() + patience;
+
+	while (!__atomic_load_n(word, __ATOMIC_ACQUIRE)) {
+		if (la_clock_monotonic() > end)
+			return false;
+		la_arch_pause();
+	}
+	return true;
+}
+
 static int wait_for(struct request *request)
 {
 	static const struct timespec look_every = { .tv_sec = LOOK_EVERY_S };
 	int result;
 
+	if (la_quiet_now() && !wait_quietly(&request->done, PATIENCE_NS))
+		return -ETIMEDOUT;
 	while (!__atomic_load_n(&request->done, __ATOMIC_ACQUIRE)) {
 		/* A signal handler has forked meanwhile. */
 		if (request->process != la_process.pid)
@@ -237,6 +268,9 @@ static void wait_for_work(uint32_t seen)
 {
 	uint64_t now = la_clock_monotonic();
 	uint64_t due = timer_due < start_due ? timer_due : start_due;
+
+	if (la_quiet_now() && due > now + LOOK_EVERY_NS)
+		due = now + LOOK_EVERY_NS;
 	uint64_t left = due > now ? due - now : 0;
 	struct timespec timeout = {
 		.tv_sec = (time_t)(left / 1000000000),
@@ -297,7 +331,7 @@ static void *run(void *argument)
 	page_wake = la_control_open(options);
 	if (page_wake)
 		__atomic_store_n(&wake_word, page_wake, __ATOMIC_SEQ_CST);
-	for (;;) {
+	while (!__atomic_load_n(&ending, __ATOMIC_ACQUIRE)) {
 		uint32_t seen = __atomic_load_n(wake_word, __ATOMIC_SEQ_CST);
 
 		serve_requests();
@@ -306,6 +340,9 @@ static void *run(void *argument)
 		serve_control();
 		wait_for_work(seen);
 	}
+	serve_requests();
+	la_lone_take_in();
+	__atomic_store_n(&ended, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -357,6 +394,9 @@ int la_trigger_start(const struct la_options *from)
 	if (__atomic_exchange_n(&running, 1, __ATOMIC_ACQ_REL))
 		return 0;
 	options = from;
+	thread_id = 0;
+	ending = 0;
+	ended = 0;
 	/* What libc allocates for the thread is not the host's doing. */
 	state->own++;
 	error = start_thread();
@@ -365,6 +405,24 @@ int la_trigger_start(const struct la_options *from)
 		__atomic_store_n(&running, 0, __ATOMIC_RELEASE);
 	errno = host_errno;
 	return error;
+}
+
+void la_trigger_stop(void)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	static const uint32_t never;
+
+	if (!__atomic_exchange_n(&running, 0, __ATOMIC_ACQ_REL))
+		return;
+	__atomic_store_n(&ending, 1, __ATOMIC_RELEASE);
+	wake();
+	while (!la_quiet_now() && thread_lives())
+		la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0, 0, 0);
+	/* libc has still things to do on its behalf. */
+	if (la_quiet_now() && wait_quietly(&ended, PATIENCE_NS))
+		wait_quietly(&never, WAY_OUT_NS);
+	/* Its page stays: others may be about to wake it. */
+	__atomic_store_n(&wake_word, &early_wake, __ATOMIC_SEQ_CST);
 }
 
 void la_trigger_after_fork(void)

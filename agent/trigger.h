@@ -29,6 +29,15 @@ void la_trigger_post(enum la_post post);
  */
 int la_trigger_snapshot(const char *reason);
 
+/*
+ * Once it is quiet (quiet.h), nobody can wake the thread: from then on it looks
+ * for itself, many times a second.
+ */
+void la_trigger_quieten(void);
+
+/* Ends the thread, and waits until it has. la_trigger_start may follow. */
+void la_trigger_stop(void);
+
 /* In a forked child, where the thread is not. */
 void la_trigger_after_fork(void);
 

@@ -2,6 +2,7 @@
 
 #include "agent/unwind.h"
 
+#include "agent/quiet.h"
 #include "agent/system.h"
 
 #include <errno.h>
@@ -22,7 +23,9 @@ bool la_unwind_readable(uintptr_t address, uintptr_t near)
 {
 	const uintptr_t page = 4096;
 
-	return (address ^ near) < page ||
+	if ((address ^ near) < page)
+		return true;
+	return !la_quiet_now() &&
 	       la_arch_syscall(SYS_rt_sigprocmask, ~0, (long)address, 0,
 			       sizeof(la_signal_set), 0, 0) != -EFAULT;
 }

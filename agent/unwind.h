@@ -66,7 +66,8 @@ enum la_step {
 
 /*
  * Whether the word at `address` can be read, given that the one at `near` can:
- * asks the kernel when it lies in another page.
+ * asks the kernel when it lies in another page. Nobody is asked while it is
+ * quiet (quiet.h): then that cannot be known, and it is not to be read.
  */
 bool la_unwind_readable(uintptr_t address, uintptr_t near);
 

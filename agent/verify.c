@@ -7,6 +7,7 @@
 #include "agent/frames.h"
 #include "agent/lock.h"
 #include "agent/modules.h"
+#include "agent/quiet.h"
 #include "agent/sites.h"
 #include "agent/stack.h"
 #include "agent/unwind_cursor.h"
@@ -208,7 +209,9 @@ void la_verify(struct la_registers registers, uint32_t node)
 	struct difference found;
 	bool same;
 
-	if (!node || la_node_at(node).frame == LA_FRAME_ID_UNTRACKED)
+	/* While it is quiet, the cursor cannot ask what can be read. */
+	if (!node || la_node_at(node).frame == LA_FRAME_ID_UNTRACKED ||
+	    la_quiet_now())
 		return;
 	same = same_stack(registers, node, &found);
 	/* libunwind's memory takes a return address for an interrupted one. */

@@ -85,6 +85,7 @@ enum la_sample_type {
 #define LA_COMMENT_START "start"       /* of the process (exec or fork) */
 #define LA_COMMENT_SEQUENCE "sequence" /* 1, 2, ... within the process */
 #define LA_COMMENT_REASON "reason"     /* timer signal growth exit exec request
+                                          seccomp
                                           call:<what the program passed> */
 #define LA_COMMENT_RSS "rss_bytes"
 #define LA_COMMENT_RSS_ANON "rss_anon_bytes"

@@ -1,0 +1,25 @@
+/*
+ * Whether the agent has to make do with the system calls of any allocator: a
+ * filter of the program's would end it for others. Then
+ *   its locks are not waited for but tried again, and its signals not blocked
+ *   while they are held: a handler that leaves one by longjmp leaves it taken;
+ *   nothing is asked of the kernel but memory.
+ * The agent's own thread, if it is left, works on as before.
+ */
+#ifndef LA_QUIET_H
+#define LA_QUIET_H
+
+#include "agent/system.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* seccomp.c's; set and unset by whoever installs a filter, see boot.c. */
+extern uint32_t la_quiet;
+
+static inline bool la_quiet_now(void)
+{
+	return la_unlikely(__atomic_load_n(&la_quiet, __ATOMIC_SEQ_CST));
+}
+
+#endif

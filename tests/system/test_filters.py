@@ -1,0 +1,60 @@
+"""Programs that filter their own system calls so strictly that any call ends
+them that an allocator would not make."""
+
+from tests.support.servers import HostTest, files, program
+from tests.support import snapshots
+
+
+class Filters(HostTest):
+    def taken(self):
+        """{reason: the last snapshot for it}."""
+        found = map(snapshots.load, files(self.snapshots))
+        return {snapshot.comments['reason']: snapshot for snapshot in found}
+
+    def reasons(self):
+        return list(self.taken())
+
+    def check(self, way, reason, heap, **options):
+        """heap: what keep() has allocated and still has, (objects, bytes)."""
+        self.run_both([program('seccomp'), way], **options)
+        last = self.taken()[reason]
+        self.assertEqual(last.comments['drops'], '0')
+        self.assertEqual(last.through('keep', 'heap'), heap + heap)
+        return last
+
+    def test_filters_of_one_thread(self):
+        """The hooks make do with memory; the agent's own thread works on."""
+        for way in ('prctl', 'seccomp', 'twice'):
+            with self.subTest(way):
+                self.snapshots = self.folder(way)
+                last = self.check(way, 'exit', (230, 32000))
+                self.assertEqual(last.through('allocate_much', 'mmap'),
+                                 (2999, 2999 * 40960, 0, 0))
+
+    def test_filters_of_all_threads(self):
+        """The agent's own is among them: it takes a last snapshot."""
+        self.check('all', 'seccomp', (10, 10000))
+        self.assertEqual(self.reasons(), ['seccomp'])
+
+    def test_nothing_but_to_read_and_write(self):
+        self.check('strict', 'seccomp', (10, 10000))
+        self.assertEqual(self.reasons(), ['seccomp'])
+
+    def test_filters_that_do_no_harm(self):
+        self.check('mild', 'exit', (230, 32000))
+        self.assertEqual(self.reasons(), ['exit'])
+
+    def test_filters_that_the_kernel_refuses(self):
+        last = self.check('refused', 'exit', (230, 32000))
+        self.assertEqual(last.through('allocate_much', 'mmap'),
+                         (2999, 2999 * 40960, 0, 0))
+
+    def test_a_program_that_is_not_tracked(self):
+        for way in ('prctl', 'all'):
+            self.run_both([program('seccomp'), way], only='others')
+        self.assertEqual(self.reasons(), [])
+
+    def test_snapshots_by_the_timer(self):
+        """Nobody wakes the agent's thread: it looks for itself."""
+        self.check('prctl', 'exit', (230, 32000), interval='20ms', keep=0)
+        self.assertIn('timer', self.reasons())

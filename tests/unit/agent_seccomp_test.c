@@ -1,0 +1,148 @@
+/* What filters of system calls would do to the agent's. */
+#include "agent/quiet.h"
+#include "agent/seccomp.h"
+#include "tests/support/agent_check.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#define NUMBER                                                                 \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define ARGUMENT(n)                                                            \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                     \
+		 offsetof(struct seccomp_data, args[n]))
+#define IF(condition, operand, yes, no)                                        \
+	BPF_JUMP(BPF_JMP | condition | BPF_K, operand, yes, no)
+#define ANSWER(action) BPF_STMT(BPF_RET | BPF_K, action)
+
+#define HARM(...)                                                              \
+	({                                                                     \
+		struct sock_filter steps_[] = { __VA_ARGS__ };                 \
+		const struct sock_fprog filter_ = {                            \
+			sizeof(steps_) / sizeof(*steps_), steps_               \
+		};                                                             \
+		la_seccomp_harm(&filter_);                                     \
+	})
+
+#define HARM_OF(number, action)                                                \
+	HARM(NUMBER, IF(BPF_JEQ, number, 0, 1), ANSWER(action),                \
+	     ANSWER(SECCOMP_RET_ALLOW))
+
+static void test_what_is_harmed(void **state)
+{
+	(void)state;
+	const unsigned kill = SECCOMP_RET_KILL_PROCESS;
+
+	assert_int_equal(HARM_OF(SYS_execve, kill), LA_HARMS_NOTHING);
+	assert_int_equal(HARM_OF(SYS_openat, kill), LA_HARMS_THREAD);
+	assert_int_equal(HARM_OF(SYS_linkat, kill), LA_HARMS_THREAD);
+	assert_int_equal(HARM_OF(SYS_futex, kill), LA_HARMS_HOOKS);
+	assert_int_equal(HARM_OF(SYS_rt_sigprocmask, kill), LA_HARMS_HOOKS);
+	assert_int_equal(HARM_OF(SYS_mmap, kill), LA_HARMS_MEMORY);
+	assert_int_equal(HARM(ANSWER(kill)), LA_HARMS_MEMORY);
+}
+
+static void test_which_answers_harm(void **state)
+{
+	(void)state;
+	assert_int_equal(HARM_OF(SYS_mmap, SECCOMP_RET_ERRNO | EPERM),
+			 LA_HARMS_NOTHING);
+	assert_int_equal(HARM_OF(SYS_mmap, SECCOMP_RET_LOG), LA_HARMS_NOTHING);
+	assert_int_equal(HARM_OF(SYS_mmap, SECCOMP_RET_KILL_THREAD),
+			 LA_HARMS_MEMORY);
+	assert_int_equal(HARM_OF(SYS_mmap, SECCOMP_RET_TRAP), LA_HARMS_MEMORY);
+	assert_int_equal(HARM_OF(SYS_mmap, SECCOMP_RET_TRACE), LA_HARMS_MEMORY);
+	assert_int_equal(HARM_OF(SYS_mmap, SECCOMP_RET_USER_NOTIF),
+			 LA_HARMS_MEMORY);
+}
+
+/* No new code is the usual reason to look at what mmap is asked for. */
+static void test_arguments_count(void **state)
+{
+	(void)state;
+	assert_int_equal(HARM(NUMBER, IF(BPF_JEQ, SYS_mmap, 0, 3), ARGUMENT(2),
+			      IF(BPF_JSET, PROT_EXEC, 0, 1),
+			      ANSWER(SECCOMP_RET_KILL),
+			      ANSWER(SECCOMP_RET_ALLOW)),
+			 LA_HARMS_NOTHING);
+	assert_int_equal(HARM(NUMBER, IF(BPF_JEQ, SYS_mmap, 0, 3), ARGUMENT(2),
+			      IF(BPF_JSET, PROT_WRITE, 0, 1),
+			      ANSWER(SECCOMP_RET_KILL),
+			      ANSWER(SECCOMP_RET_ALLOW)),
+			 LA_HARMS_MEMORY);
+}
+
+/* Each of these filters comes to: kill if the number is that of mmap. */
+static void test_all_steps_are_known(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		HARM(NUMBER, BPF_STMT(BPF_ST, 3),
+		     BPF_STMT(BPF_LD | BPF_IMM, SYS_mmap + 1),
+		     BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 1),
+		     BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		     BPF_STMT(BPF_LD | BPF_MEM, 3),
+		     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
+		     ANSWER(SECCOMP_RET_KILL), ANSWER(SECCOMP_RET_ALLOW)),
+		LA_HARMS_MEMORY);
+	assert_int_equal(
+		HARM(NUMBER, BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 4),
+		     BPF_STMT(BPF_ALU | BPF_OR | BPF_K, 3),
+		     BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
+		     IF(BPF_JGT, SYS_mmap, 1, 0),
+		     IF(BPF_JGE, SYS_mmap, 1, 0),
+		     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		     BPF_STMT(BPF_LD | BPF_IMM, SECCOMP_RET_KILL),
+		     BPF_STMT(BPF_RET | BPF_A, 0)),
+		LA_HARMS_MEMORY);
+	assert_int_equal(
+		HARM(BPF_STMT(BPF_JMP | BPF_JA, 1), ANSWER(SECCOMP_RET_KILL),
+		     BPF_STMT(BPF_LDX | BPF_W | BPF_LEN, 0),
+		     BPF_STMT(BPF_MISC | BPF_TXA, 0),
+		     BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 8),
+		     BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 8),
+		     BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
+		     IF(BPF_JEQ, 0, 0, 1), ANSWER(SECCOMP_RET_ALLOW),
+		     ANSWER(SECCOMP_RET_KILL)),
+		LA_HARMS_NOTHING);
+}
+
+/* The right call by the wrong convention is the usual first question. */
+static void test_the_convention_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		HARM(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			      offsetof(struct seccomp_data, arch)),
+		     IF(BPF_JEQ, 0xc000003e, 1, 0), ANSWER(SECCOMP_RET_KILL),
+		     ANSWER(SECCOMP_RET_ALLOW)),
+		LA_HARMS_NOTHING);
+}
+
+static void test_what_cannot_be_read_harms_nothing(void **state)
+{
+	struct sock_fprog nowhere = { 3, (struct sock_filter *)16 };
+	struct sock_fprog empty = { 0, (struct sock_filter *)16 };
+
+	(void)state;
+	assert_int_equal(la_seccomp_harm(NULL), LA_HARMS_NOTHING);
+	assert_int_equal(la_seccomp_harm((void *)16), LA_HARMS_NOTHING);
+	assert_int_equal(la_seccomp_harm(&nowhere), LA_HARMS_NOTHING);
+	assert_int_equal(la_seccomp_harm(&empty), LA_HARMS_NOTHING);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_harmed),
+		cmocka_unit_test(test_which_answers_harm),
+		cmocka_unit_test(test_arguments_count),
+		cmocka_unit_test(test_all_steps_are_known),
+		cmocka_unit_test(test_the_convention_is_told),
+		cmocka_unit_test(test_what_cannot_be_read_harms_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
