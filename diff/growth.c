@@ -216,9 +216,9 @@ static void choose_ends(struct growth *growth, const struct series *series)
 	growth->before = series->snapshots[0];
 	growth->same_process =
 		snapshot_same_process(growth->before, growth->after);
-	elapsed = growth->after->time_ns - growth->before->time_ns;
+	elapsed = snapshot_elapsed_ns(growth->before, growth->after);
 	/* Between two processes the time that passed says nothing. */
-	if (growth->same_process && growth->before->time_ns && elapsed > 0)
+	if (growth->same_process && elapsed > 0)
 		growth->seconds = (double)elapsed / 1e9;
 }
 

@@ -130,8 +130,10 @@ void report_pprof(const struct report *report, FILE *out)
 				  report->options->growth.sample);
 	if (report->set->count == 1)
 		add_comments(writer, last->after);
-	if (last->before && last->after->time_ns > last->before->time_ns)
-		duration = last->after->time_ns - last->before->time_ns;
+	if (last->before)
+		duration = snapshot_elapsed_ns(last->before, last->after);
+	if (duration < 0)
+		duration = 0;
 	for (size_t i = 0; i < report->set->count; i++)
 		add_series(report, writer, &report->growths[i]);
 	pprof_writer_finish(writer, last->after->time_ns, duration,

@@ -64,10 +64,10 @@ static void put_snapshot(const struct text_part *part, const char *label,
 static void put_elapsed(const struct text_part *part)
 {
 	const struct growth *growth = part->growth;
-	int64_t elapsed = growth->after->time_ns - growth->before->time_ns;
+	int64_t elapsed = snapshot_elapsed_ns(growth->before, growth->after);
 	char text[TEXT_NUMBER_SIZE];
 
-	if (!growth->before->time_ns || elapsed <= 0)
+	if (elapsed <= 0)
 		return;
 	text_duration(text, elapsed);
 	fprintf(part->out, "       %s later", text);

@@ -120,6 +120,33 @@ static int by_time(const void *left, const void *right)
 	return (a > b) - (a < b); /* as given */
 }
 
+/* Of one process: its clock may have been set back. */
+static int by_sequence(const void *left, const void *right)
+{
+	const struct snapshot *a = *(struct snapshot *const *)left;
+	const struct snapshot *b = *(struct snapshot *const *)right;
+
+	if (a->sequence != b->sequence)
+		return a->sequence < b->sequence ? -1 : 1;
+	return by_time(left, right);
+}
+
+static bool is_one_process(const struct series *series)
+{
+	for (size_t i = 0; i < series->count; i++)
+		if (series->snapshots[i]->sequence == SNAPSHOT_UNKNOWN ||
+		    !snapshot_same_process(series->snapshots[0],
+					   series->snapshots[i]))
+			return false;
+	return true;
+}
+
+static void sort(struct series *series)
+{
+	qsort(series->snapshots, series->count, sizeof(*series->snapshots),
+	      is_one_process(series) ? by_sequence : by_time);
+}
+
 static int by_first_time(const void *left, const void *right)
 {
 	const struct series *a = left, *b = right;
@@ -181,8 +208,7 @@ static void group(struct series_set *set, bool as_given)
 	if (as_given)
 		return;
 	for (size_t i = 0; i < set->count; i++)
-		qsort(set->series[i].snapshots, set->series[i].count,
-		      sizeof(*set->series[i].snapshots), by_time);
+		sort(&set->series[i]);
 	qsort(set->series, set->count, sizeof(*set->series), by_first_time);
 }
 

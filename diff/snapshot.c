@@ -90,6 +90,16 @@ bool snapshot_same_process(const struct snapshot *a, const struct snapshot *b)
 	       a->process.program == b->process.program;
 }
 
+/* A process's age grows, whatever becomes of the clock. */
+int64_t snapshot_elapsed_ns(const struct snapshot *before,
+			    const struct snapshot *after)
+{
+	if (snapshot_same_process(before, after) && before->age_ns > 0 &&
+	    after->age_ns > 0)
+		return after->age_ns - before->age_ns;
+	return before->time_ns ? after->time_ns - before->time_ns : 0;
+}
+
 /* ---- what ---- */
 
 static void add_variances(struct snapshot *snapshot, double *sums,
@@ -146,6 +156,7 @@ void snapshot_build(struct snapshot *snapshot, const char *path,
 	snapshot->path = strings_intern(strings, path);
 	identify(&snapshot->process, profile, strings);
 	snapshot->time_ns = profile->time_ns;
+	snapshot->age_ns = profile->duration_ns;
 	snapshot->period = profile->period;
 	snapshot->sequence = comment_number(profile, LA_COMMENT_SEQUENCE);
 	snapshot->rss_bytes = comment_number(profile, LA_COMMENT_RSS);

@@ -29,7 +29,8 @@ struct snapshot_entry {
 struct snapshot {
 	const char *path;
 	struct process process;
-	int64_t time_ns;  /* 0 if unknown */
+	int64_t time_ns;  /* 0 if unknown; by a clock that may be set */
+	int64_t age_ns;   /* of the process; 0 if unknown */
 	int64_t sequence; /* within the process */
 	int64_t period;
 	int64_t rss_bytes, rss_anon_bytes; /* resident memory */
@@ -60,6 +61,10 @@ int64_t snapshot_total(const struct snapshot *snapshot,
 		       enum la_sample_type type);
 
 bool snapshot_same_process(const struct snapshot *a, const struct snapshot *b);
+
+/* The time from one to the other; 0 or less if unknown. */
+int64_t snapshot_elapsed_ns(const struct snapshot *before,
+			    const struct snapshot *after);
 
 void snapshot_free(struct snapshot *snapshot);
 

@@ -302,6 +302,27 @@ class Series(LeakdiffTest):
             row, = self.json(*files)['rows']
             self.assertEqual(row['growth_bytes'], 50)
 
+    def test_a_clock_that_was_set_back(self):
+        """Within a process its own numbers decide, and its age tells how much
+        time has passed."""
+        for hours in (-1, 1000):
+            profiles = []
+            for number, size in enumerate((100, 900, 150), 1):
+                profile = Profile(
+                    time=NOON + (number == 3) * hours * 60 * MINUTE,
+                    comments=[f'sequence={number}'])
+                profile.sample(['f a.c:1', MAIN], (1, size))
+                profile.lines.append(f'duration_nanos: {number * MINUTE}')
+                profiles.append(profile)
+            a, b, c = self.write_all(f'clock{hours}', profiles)
+            report = self.json(b, c, a)
+            row, = report['rows']
+            self.assertEqual([s['file'] for s in report['snapshots']],
+                             [a, b, c])
+            self.assertEqual(row['growth_bytes'], 50)
+            self.assertAlmostEqual(row['rate_bytes_per_second'], 50 / 120,
+                                   places=3)
+
     def test_as_given_keeps_the_order(self):
         a, b = self.write_all('s', self.series([100, 150]))
         report = self.json('--as-given', b, a)
