@@ -288,7 +288,11 @@ static int begin_tracking(void)
 	la_modules_refresh();
 	la_real_locate();
 	la_stack_set_depth((unsigned)options.depth);
-	return learn_main_stack();
+	error = learn_main_stack();
+	if (!error)
+		error = -pthread_atfork(before_fork, after_fork_in_parent,
+					after_fork_in_child);
+	return error;
 }
 
 static const char *variable(char **environment, const char *assignment)
@@ -328,7 +332,6 @@ static void activate(void)
 	la_store_choose(&options, variable(environ, "TMPDIR="));
 	la_growth_watch(options.growth, grew);
 	la_lock_boot(orphaned);
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	la_lone_boot();
 	/* Registered before the host's handlers, so it runs after them. */
 	__cxa_atexit(at_exit, NULL, NULL);
@@ -341,6 +344,7 @@ static void boot(void)
 {
 	int error;
 
+	la_notice_boot();
 	la_process_boot();
 	la_options_read(&options, environ);
 	if (!wanted()) {
@@ -428,13 +432,24 @@ static void step_aside(void)
 			  "use one of the two", la_process.command, checker);
 }
 
+/* Only the first time: a child has its parent's word for it. */
+static void start_trigger(void)
+{
+	int error = la_trigger_start(&options);
+
+	if (error)
+		la_notice("%s: no snapshots: the agent's thread cannot start: "
+			  "%s; raise the limits on memory or threads",
+			  la_process.command, strerrordesc_np(-error));
+}
+
 void la_boot_main(void)
 {
 	if (checker)
 		step_aside();
 	alone = la_real_passed_by();
 	if (active && !alone && !la_quiet_now())
-		la_trigger_start(&options);
+		start_trigger();
 }
 
 void la_boot_thread(void)

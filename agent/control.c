@@ -101,13 +101,13 @@ void la_control_answer(int result)
 	la_sys_futex_wake(&page->answered, INT_MAX);
 }
 
-void la_control_report(int error, const char *path)
+void la_control_report(const char *problem, const char *path)
 {
 	if (!page)
 		return;
-	if (error) {
+	if (problem) {
 		snprintf(page->problem, sizeof(page->problem),
-			 "no snapshot: %s", strerrordesc_np(-error));
+			 "no snapshot: %s", problem);
 		return;
 	}
 	page->snapshots++;

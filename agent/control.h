@@ -19,8 +19,8 @@ uint32_t *la_control_open(const struct la_options *options);
 uint32_t la_control_pending(void);
 void la_control_answer(int result);
 
-/* What became of a snapshot: 0 and its path, or -errno. */
-void la_control_report(int error, const char *path);
+/* What became of a snapshot: its path, or else the problem; one is NULL. */
+void la_control_report(const char *problem, const char *path);
 
 /* In a forked child: the page is the parent's. */
 void la_control_after_fork(void);

@@ -1,5 +1,7 @@
 /* See dump.h. */
 
+#define _GNU_SOURCE /* strerrordesc_np */
+
 #include "agent/dump.h"
 
 #include "agent/format/keys.h"
@@ -19,6 +21,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { MOST_NOTES = 32 };
 
@@ -151,6 +154,12 @@ int la_dump(const char *reason, char path[PATH_MAX])
 	error = dump(reason, path);
 	/* The host may have given up the rights that the file was made with. */
 	return error == -EPERM ? dump(reason, path) : error;
+}
+
+const char *la_dump_problem(int error)
+{
+	return error == -EDQUOT ? "dir_limit, or the disk quota, is reached" :
+				  strerrordesc_np(-error);
 }
 
 void la_dump_boot(const struct la_options *from)

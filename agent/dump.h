@@ -17,4 +17,7 @@ void la_dump_boot(const struct la_options *options);
  */
 int la_dump(const char *reason, char path[PATH_MAX]);
 
+/* What -errno of la_dump means, in words. */
+const char *la_dump_problem(int error);
+
 #endif

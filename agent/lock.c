@@ -141,9 +141,12 @@ void la_calm_begin(void)
 		return;
 	}
 	if (may_mask()) {
-		la_sys_sigprocmask(SIG_SETMASK, &everything, &before);
+		/* A filter may refuse to change it. */
+		masked = !la_sys_failed(
+			la_sys_sigprocmask(SIG_SETMASK, &everything, &before));
 		own_mask = before;
-		masked = true;
+		if (!masked)
+			__atomic_sub_fetch(&maskers, 1, __ATOMIC_SEQ_CST);
 	}
 	calm_depth = 1;
 }

@@ -21,6 +21,7 @@
 #include <limits.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 enum { PAGE = 4096, GATHER_BYTES = 1 << 18, GATHER_MOST = 1 << 26 };
 
@@ -123,20 +124,11 @@ static void read_object(struct la_module *module,
 	}
 }
 
-/*
- * The object's path, absolute: the loader keeps names as they were given. It
- * has none for the main program, and a bare file name for the kernel's object.
- */
-static size_t object_path(const struct dl_phdr_info *info, bool first,
-			  char *path, size_t room)
+/* A path from the root on, cut where there is no room; its bytes. */
+static size_t whole_path(const char *name, char *path, size_t room)
 {
-	const char *name = info->dlpi_name;
 	size_t used = 0;
 
-	if (first && !*name)
-		name = executable;
-	else if (!strchr(name, '/'))
-		name = !strncmp(name, "linux-vdso", 10) ? "[vdso]" : name;
 	if (*name && *name != '/' && *name != '[') {
 		long length = la_quiet_now() ? 0 : la_sys_getcwd(path, room);
 
@@ -154,6 +146,22 @@ static size_t object_path(const struct dl_phdr_info *info, bool first,
 	memcpy(path + used, name, length);
 	path[used + length] = '\0';
 	return used + length + 1;
+}
+
+/*
+ * The object's path: the loader keeps names as they were given. It has none for
+ * the main program, and a bare file name for the kernel's object.
+ */
+static size_t object_path(const struct dl_phdr_info *info, bool first,
+			  char *path, size_t room)
+{
+	const char *name = info->dlpi_name;
+
+	if (first && !*name)
+		name = executable;
+	else if (!strchr(name, '/'))
+		name = !strncmp(name, "linux-vdso", 10) ? "[vdso]" : name;
+	return whole_path(name, path, room);
 }
 
 static int gather_object(struct dl_phdr_info *info, size_t size, void *argument)
@@ -420,7 +428,12 @@ int la_modules_boot(void)
 				      (long)executable, sizeof(executable) - 1,
 				      0, 0, 0);
 
+	const char *started = (const char *)getauxval(AT_EXECFN);
+
 	executable[length > 0 ? length : 0] = '\0';
+	/* Without /proc, the name that it was started by has to do. */
+	if (length <= 0 && started)
+		whole_path(started, executable, sizeof(executable));
 	la_modules_refresh();
 	return map_count ? 0 : -ENOENT;
 }

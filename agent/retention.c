@@ -54,20 +54,41 @@ uint64_t la_retention_spare_bytes(void)
  * snapshots at regular times that keeps the gaps within a factor of three of
  * each other, over the whole run.
  */
-bool la_retention_thin(uint64_t newest_ns, struct la_kept *victim)
+static uint32_t least_missed(uint64_t newest_ns)
 {
 	uint32_t best = 0;
 	uint64_t smallest = UINT64_MAX;
 
 	for (uint32_t i = 1; i < count; i++) {
-		uint64_t next = i + 1 < count ? files[i + 1].utc_ns : newest_ns;
-		uint64_t gap = next - files[i - 1].utc_ns;
+		uint64_t next = i + 1 < count ? files[i + 1].taken_ns :
+						newest_ns;
+		uint64_t gap = next - files[i - 1].taken_ns;
 
 		if (gap < smallest) {
 			smallest = gap;
 			best = i;
 		}
 	}
+	return best;
+}
+
+/*
+ * Of three the last would always leave the smallest gap, and the middle one be
+ * the same for ever: it goes once it is of the first third of the run.
+ */
+static uint32_t middle_or_last(uint64_t newest_ns)
+{
+	return newest_ns - files[1].taken_ns >
+			       2 * (files[1].taken_ns - files[0].taken_ns) ?
+		       1 :
+		       2;
+}
+
+bool la_retention_thin(uint64_t newest_ns, struct la_kept *victim)
+{
+	uint32_t best = count == 3 ? middle_or_last(newest_ns) :
+				     least_missed(newest_ns);
+
 	if (!best)
 		return false;
 	*victim = files[best];

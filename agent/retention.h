@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct la_kept {
-	uint64_t utc_ns;
+	uint64_t utc_ns; /* only for its name: that clock may be set back */
+	uint64_t taken_ns; /* by the monotonic clock */
 	uint64_t bytes;
 	uint32_t sequence;
 };
@@ -22,8 +23,8 @@ uint32_t la_retention_count(void);
 uint64_t la_retention_spare_bytes(void);
 
 /*
- * Takes the next one to go out of the list, given that a file of `newest_ns` is
- * about to be added; false when none may go.
+ * Takes the next one to go out of the list, given that a file taken at
+ * `newest_ns` is about to be added; false when none may go.
  */
 bool la_retention_thin(uint64_t newest_ns, struct la_kept *victim);
 

@@ -9,13 +9,11 @@
 
 #include "agent/store.h"
 
-#include "agent/folder.h"
+#include "agent/destination.h"
 #include "agent/format/keys.h"
-#include "agent/notice.h"
 #include "agent/process.h"
 #include "agent/retention.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,77 +23,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_TRIES = 1000, LIST_BYTES = 32 * 1024 };
+enum { NAME_TRIES = 1000 };
 
 enum { FILE_MODE = 0600 }; /* whatever the host's umask takes away */
 
 /* Not /proc/self: that is the main thread, with other descriptors. */
 #define OWN_DESCRIPTORS "/proc/thread-self/fd"
 
-static char folder[PATH_MAX];
-static int folder_fd = -1;
 static uint64_t keep, dir_limit;
 static uint32_t sequence;
 static bool can_link; /* nameless files can be given a name */
 
-/* 0, or why nothing can be written there. */
-static int try_folder(const char *path)
-{
-	int fd = la_folder_find(path), error = 0;
-
-	if (fd < 0)
-		return fd;
-	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS))
-		error = -errno;
-	close(fd);
-	return error;
-}
-
-/*
- * Its path from the root, since the host may change its directory, or its
- * root. False when that does not lead to the same folder: somebody has put a
- * link in between.
- */
-static bool settle(const char *path)
-{
-	struct stat asked, found;
-	int fd = la_folder_find(path), again = -1;
-	bool same = fd >= 0 && realpath(path, folder);
-
-	if (same)
-		again = la_folder_find(folder);
-	same = again >= 0 && !fstat(fd, &asked) && !fstat(again, &found) &&
-	       asked.st_dev == found.st_dev && asked.st_ino == found.st_ino;
-	if (again >= 0)
-		close(again);
-	if (fd >= 0)
-		close(fd);
-	return same;
-}
-
 void la_store_choose(const struct la_options *options, const char *temporary)
 {
-	int host_errno = errno, error;
-	const char *wanted = *options->dir ? options->dir : ".";
-
 	keep = options->keep;
 	dir_limit = options->dir_limit;
-	if (!temporary || !*temporary || try_folder(temporary))
-		temporary = "/tmp";
-	error = try_folder(wanted);
-	if (!error && !settle(wanted))
-		error = -ELOOP;
-	if (error) {
-		la_notice("%s: %s: snapshots go to %s; set LEAKAGENT_DIR to "
-			  "choose a folder",
-			  *options->dir ? wanted : "the working directory",
-			  error == -ELOOP ? "leads through another user's link" :
-					    "cannot be written to",
-			  temporary);
-		if (!settle(temporary))
-			snprintf(folder, sizeof(folder), "%s", temporary);
-	}
-	errno = host_errno;
+	la_destination_choose(options->dir, temporary);
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -136,7 +79,7 @@ static bool is_temporary(const char *name)
 /* Removes a temporary that nobody has locked. */
 static void sweep_one(const char *name)
 {
-	int fd = openat(folder_fd, name,
+	int fd = openat(la_destination_fd(), name,
 			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat status;
 
@@ -144,31 +87,8 @@ static void sweep_one(const char *name)
 		return;
 	if (!fstat(fd, &status) && S_ISREG(status.st_mode) &&
 	    status.st_uid == geteuid() && !flock(fd, LOCK_EX | LOCK_NB))
-		unlinkat(folder_fd, name, 0);
+		unlinkat(la_destination_fd(), name, 0);
 	close(fd);
-}
-
-/*
- * Calls visit for each name in the folder. Not opendir, which allocates: a host
- * thread that waits for this one may have been interrupted in its allocator.
- */
-static void list_folder(void (*visit)(const char *name, void *argument),
-			void *argument)
-{
-	_Alignas(struct dirent64) char entries[LIST_BYTES];
-	int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ssize_t filled;
-
-	while (fd >= 0 &&
-	       (filled = getdents64(fd, entries, sizeof(entries))) > 0)
-		for (ssize_t at = 0; at < filled;) {
-			struct dirent64 *entry = (void *)(entries + at);
-
-			visit(entry->d_name, argument);
-			at += entry->d_reclen;
-		}
-	if (fd >= 0)
-		close(fd);
 }
 
 static void sweep(const char *name, void *argument)
@@ -178,23 +98,19 @@ static void sweep(const char *name, void *argument)
 		sweep_one(name);
 }
 
+/* What is remembered of another folder's files says nothing of this one. */
 int la_store_open(void)
 {
-	int found, error;
+	bool opened;
+	int folder = la_destination_open(&opened);
 
-	if (folder_fd >= 0)
-		close(folder_fd);
-	folder_fd = -1;
-	found = la_folder_find(folder);
-	if (found < 0)
-		return found;
-	folder_fd = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	error = folder_fd < 0 ? -errno : 0;
-	close(found);
-	if (error)
-		return error;
-	can_link = !access(OWN_DESCRIPTORS, X_OK);
-	list_folder(sweep, NULL);
+	if (folder < 0)
+		return folder;
+	if (opened) {
+		can_link = !access(OWN_DESCRIPTORS, X_OK);
+		la_retention_clear();
+		la_destination_list(sweep, NULL);
+	}
 	return 0;
 }
 
@@ -213,6 +129,20 @@ static void file_name(char name[NAME_MAX + 1], uint64_t utc_ns,
 		 la_process.command, la_process.pid, compact, number);
 }
 
+/*
+ * Between its coming and its lock, another process that starts may have taken a
+ * file for a dead writer's. False: it has, and removes it.
+ */
+static bool lock_named(const struct la_store_file *file)
+{
+	struct stat status;
+
+	/* Where files cannot be locked, nothing is swept either. */
+	if (flock(file->fd, LOCK_EX | LOCK_NB))
+		return errno != EWOULDBLOCK;
+	return !fstat(file->fd, &status) && status.st_nlink;
+}
+
 /* For file systems without O_TMPFILE. */
 static int begin_named(struct la_store_file *file)
 {
@@ -223,37 +153,36 @@ static int begin_named(struct la_store_file *file)
 		snprintf(file->temporary, sizeof(file->temporary), "%.*s%s",
 			 (int)(NAME_MAX - strlen(LA_TEMPORARY_SUFFIX)), name,
 			 LA_TEMPORARY_SUFFIX);
-		file->fd = openat(folder_fd, file->temporary,
+		file->fd = openat(la_destination_fd(), file->temporary,
 				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 					  O_CLOEXEC,
 				  FILE_MODE);
-		if (file->fd >= 0) {
-			flock(file->fd, LOCK_EX | LOCK_NB);
+		if (file->fd >= 0 && lock_named(file)) {
 			fchmod(file->fd, FILE_MODE);
 			return 0;
 		}
-		if (errno != EEXIST)
-			break;
+		if (file->fd < 0 && errno != EEXIST)
+			return -errno;
+		if (file->fd >= 0)
+			close(file->fd);
 	}
-	return -errno;
+	return -EEXIST;
 }
 
 int la_store_begin(struct la_store_file *file, uint64_t utc_ns)
 {
-	int error;
+	int error = la_store_open();
 
 	*file = (struct la_store_file){ .fd = -1,
 					.utc_ns = utc_ns,
+					.taken_ns = la_clock_monotonic(),
 					.sequence = sequence + 1 };
-	if (folder_fd < 0) {
-		error = la_store_open();
-		if (error)
-			return error;
-	}
+	if (error)
+		return error;
 	if (!can_link)
 		return begin_named(file);
-	file->fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
-			  FILE_MODE);
+	file->fd = openat(la_destination_fd(), ".",
+			  O_TMPFILE | O_WRONLY | O_CLOEXEC, FILE_MODE);
 	if (file->fd >= 0) {
 		fchmod(file->fd, FILE_MODE);
 		return 0;
@@ -269,21 +198,23 @@ static int link_nameless(int fd, const char *name)
 	char path[64];
 
 	snprintf(path, sizeof(path), OWN_DESCRIPTORS "/%d", fd);
-	return linkat(AT_FDCWD, path, folder_fd, name, AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, path, la_destination_fd(), name,
+		      AT_SYMLINK_FOLLOW);
 }
 
 static int publish(const struct la_store_file *file, const char *name)
 {
+	int folder = la_destination_fd();
+
 	if (!*file->temporary)
 		return link_nameless(file->fd, name);
-	if (!renameat2(folder_fd, file->temporary, folder_fd, name,
-		       RENAME_NOREPLACE))
+	if (!renameat2(folder, file->temporary, folder, name, RENAME_NOREPLACE))
 		return 0;
 	if (errno == EEXIST || (errno != EINVAL && errno != ENOSYS))
 		return -1;
-	if (linkat(folder_fd, file->temporary, folder_fd, name, 0))
+	if (linkat(folder, file->temporary, folder, name, 0))
 		return -1;
-	unlinkat(folder_fd, file->temporary, 0);
+	unlinkat(folder, file->temporary, 0);
 	return 0;
 }
 
@@ -293,7 +224,8 @@ static void add_size(const char *name, void *argument)
 	struct stat status;
 
 	if (ends_with(name, LA_SNAPSHOT_SUFFIX) &&
-	    !fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) &&
+	    !fstatat(la_destination_fd(), name, &status,
+		     AT_SYMLINK_NOFOLLOW) &&
 	    S_ISREG(status.st_mode))
 		*bytes += (uint64_t)status.st_size;
 }
@@ -303,7 +235,7 @@ static uint64_t folder_bytes(void)
 {
 	uint64_t bytes = 0;
 
-	list_folder(add_size, &bytes);
+	la_destination_list(add_size, &bytes);
 	return bytes;
 }
 
@@ -315,12 +247,12 @@ static bool give_up_one(uint64_t newest_ns)
 	if (!la_retention_thin(newest_ns, &victim))
 		return false;
 	file_name(name, victim.utc_ns, victim.sequence);
-	unlinkat(folder_fd, name, 0);
+	unlinkat(la_destination_fd(), name, 0);
 	return true;
 }
 
 /* Room for a file, by giving up older ones of this process. */
-static int make_room(uint64_t bytes, uint64_t utc_ns)
+static int make_room(uint64_t bytes, uint64_t taken_ns)
 {
 	uint64_t used = dir_limit ? folder_bytes() : 0;
 
@@ -328,12 +260,12 @@ static int make_room(uint64_t bytes, uint64_t utc_ns)
 	if (dir_limit && used + bytes > dir_limit + la_retention_spare_bytes())
 		return -EDQUOT;
 	while (dir_limit && used + bytes > dir_limit) {
-		if (!give_up_one(utc_ns))
+		if (!give_up_one(taken_ns))
 			return -EDQUOT;
 		used = folder_bytes();
 	}
 	while (keep && la_retention_count() >= keep)
-		if (!give_up_one(utc_ns))
+		if (!give_up_one(taken_ns))
 			break;
 	return 0;
 }
@@ -345,7 +277,7 @@ int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
 	int error = fstat(file->fd, &status) ?
 			    -errno :
 			    make_room((uint64_t)status.st_size,
-				      file->utc_ns);
+				      file->taken_ns);
 
 	for (int i = 0; !error && i < NAME_TRIES; i++) {
 		file_name(name, file->utc_ns, file->sequence);
@@ -354,11 +286,13 @@ int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
 			sequence = file->sequence;
 			la_retention_add((struct la_kept){
 				.utc_ns = file->utc_ns,
+				.taken_ns = file->taken_ns,
 				.bytes = (uint64_t)status.st_size,
 				.sequence = file->sequence,
 			});
 			snprintf(path, PATH_MAX, "%.*s/%s",
-				 PATH_MAX - NAME_MAX - 2, folder, name);
+				 PATH_MAX - NAME_MAX - 2, la_destination_path(),
+				 name);
 			close(file->fd);
 			return 0;
 		}
@@ -373,7 +307,7 @@ int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
 void la_store_abandon(struct la_store_file *file)
 {
 	if (*file->temporary)
-		unlinkat(folder_fd, file->temporary, 0);
+		unlinkat(la_destination_fd(), file->temporary, 0);
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;
@@ -381,8 +315,7 @@ void la_store_abandon(struct la_store_file *file)
 
 void la_store_after_fork(void)
 {
-	/* The descriptor was the parent's agent thread's. */
-	folder_fd = -1;
+	la_destination_after_fork();
 	sequence = 0;
 	la_retention_clear();
 }

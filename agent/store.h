@@ -23,6 +23,7 @@ int la_store_open(void);
 struct la_store_file {
 	int fd;
 	uint64_t utc_ns;
+	uint64_t taken_ns; /* by the monotonic clock */
 	uint32_t sequence;
 	char temporary[NAME_MAX + 1]; /* "": it has no name yet */
 };

@@ -7,6 +7,7 @@
 
 #include "agent/arch.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,18 +67,18 @@ static inline long la_sys_write(int fd, const void *data, size_t size)
 /* A set of signals, as the kernel has it. */
 typedef uint64_t la_signal_set;
 
-static inline void la_sys_sigprocmask(int how, const la_signal_set *set,
+static inline long la_sys_sigprocmask(int how, const la_signal_set *set,
 				      la_signal_set *old)
 {
-	la_arch_syscall(SYS_rt_sigprocmask, how, (long)set, (long)old,
-			sizeof(*set), 0, 0);
+	return la_arch_syscall(SYS_rt_sigprocmask, how, (long)set, (long)old,
+			       sizeof(*set), 0, 0);
 }
 
 /* Whether a thread of this process lives. */
 static inline int la_sys_thread_lives(int process, int thread)
 {
-	return !la_sys_failed(
-		la_arch_syscall(SYS_tgkill, process, thread, 0, 0, 0, 0));
+	return la_arch_syscall(SYS_tgkill, process, thread, 0, 0, 0, 0) !=
+	       -ESRCH;
 }
 
 /* Shared futexes: the control page is seen by other processes. */

@@ -7,11 +7,13 @@
 #include "agent/control.h"
 #include "agent/dump.h"
 #include "agent/filter.h"
+#include "agent/destination.h"
 #include "agent/format/control_page.h"
 #include "agent/heap.h"
 #include "agent/lock.h"
 #include "agent/lone.h"
 #include "agent/memory.h"
+#include "agent/notice.h"
 #include "agent/process.h"
 #include "agent/quiet.h"
 #include "agent/real.h"
@@ -154,6 +156,9 @@ static int wait_for(struct request *request)
 			return -ESRCH;
 		}
 		la_sys_futex_wait(&request->done, 0, &look_every);
+		/* Calls that wake may have been refused. */
+		if (!__atomic_load_n(&request->done, __ATOMIC_ACQUIRE))
+			wake();
 	}
 	result = request->process == la_process.pid ? request->result : -EAGAIN;
 	free_request(request);
@@ -183,12 +188,30 @@ int la_trigger_snapshot(const char *reason)
 	return wait_for(request);
 }
 
+/* Children inherit that it was said. */
+static void say_once(const char *problem)
+{
+	static bool said;
+
+	if (!said)
+		la_notice_late("%s (pid %d): no snapshot in %s: %s; the program "
+			       "goes on, later ones will be tried; this is said "
+			       "once, `leakagent status %d` tells more",
+			       la_process.command, la_process.pid,
+			       la_destination_path(), problem,
+			       la_process.pid);
+	said = true;
+}
+
 static int dump(const char *reason)
 {
 	static char path[PATH_MAX];
 	int error = la_dump(reason, path);
+	const char *problem = error ? la_dump_problem(error) : NULL;
 
-	la_control_report(error, path);
+	la_control_report(problem, problem ? NULL : path);
+	if (problem)
+		say_once(problem);
 	return error;
 }
 
@@ -294,9 +317,7 @@ static void keep_apart(void)
 	 * may be on a file system that is to be unmounted. */
 	if (!unshare(CLONE_FS))
 		(void)!chdir("/");
-	if (!close_range(0, ~0U, CLOSE_RANGE_UNSHARE))
-		return;
-	if (errno != ENOSYS || unshare(CLONE_FILES))
+	if (!close_range(0, ~0U, CLOSE_RANGE_UNSHARE) || unshare(CLONE_FILES))
 		return;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	for (int fd = 0;

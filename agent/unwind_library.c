@@ -209,6 +209,12 @@ static void initialise_aside(void)
 		waitpid(child, NULL, __WALL);
 }
 
+/* The loader's word for it, which has no number. */
+static bool is_missing(const char *problem)
+{
+	return problem && strstr(problem, "cannot open shared object");
+}
+
 int la_libunwind_load(void)
 {
 	void *library = dlopen("libunwind-x86_64.so.8",
@@ -216,7 +222,7 @@ int la_libunwind_load(void)
 	int error;
 
 	if (!library)
-		return -ENOENT;
+		return is_missing(dlerror()) ? -ENOENT : -ENOMEM;
 	error = load_symbols(library);
 	if (error)
 		return error;

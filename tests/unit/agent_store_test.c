@@ -1,4 +1,4 @@
-/* build: -Wl,--wrap=openat,--wrap=renameat2 */
+/* build: -Wl,--wrap=openat,--wrap=renameat2,--wrap=flock */
 /*
  * The folder of snapshots: names, nothing half and nothing of others touched.
  * Everything is run three times, as file systems can do more or less.
@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 /* 2025-11-21T12:45:01.123Z, and what comes later. */
@@ -54,6 +53,40 @@ int __wrap_renameat2(int from, const char *old, int to, const char *new,
 		return -1;
 	}
 	return __real_renameat2(from, old, to, new, flags);
+}
+
+/* Another process sweeps the folder just before a writer locks its file. */
+static enum {
+	NOBODY,
+	SWEEPING, /* has the lock, and will remove the file */
+	SWEPT     /* has removed it */
+} sweeper;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+int __wrap_flock(int fd, int operation)
+{
+	int other, result;
+	char path[64], name[PATH_MAX];
+	ssize_t length;
+
+	if (sweeper == NOBODY)
+		return __real_flock(fd, operation);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, name, sizeof(name) - 1);
+	assert_true(length > 0);
+	name[length] = '\0';
+	other = open(name, O_RDONLY);
+	assert_int_equal(__real_flock(other, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(unlink(name), 0);
+	if (sweeper == SWEPT)
+		close(other);
+	result = __real_flock(fd, operation);
+	if (sweeper == SWEEPING)
+		close(other);
+	sweeper = NOBODY;
+	return result;
 }
 
 /* ---- a folder for each case ---- */
@@ -310,6 +343,63 @@ static void test_folder_that_has_gone(void **state)
 	assert_stored(BASE_NS, "a", BASE_NAME ".1.pb.gz");
 }
 
+static void assert_swept_when_written(int how)
+{
+	struct la_store_file file;
+	char path[PATH_MAX];
+
+	assert_int_equal(la_store_open(), 0);
+	sweeper = abilities == CAN_ALL ? NOBODY : how;
+	assert_int_equal(la_store_begin(&file, BASE_NS), 0);
+	assert_int_equal(sweeper, NOBODY);
+	assert_int_equal(write(file.fd, "whole", 5), 5);
+	/* It is locked: nobody takes it for a dead writer's any more. */
+	la_store_after_fork();
+	assert_int_equal(la_store_open(), 0);
+	assert_int_equal(la_store_commit(&file, path), 0);
+	assert_contents(path, "whole");
+	assert_int_equal(count_names(""), 1);
+}
+
+static void test_swept_before_it_is_locked(void **state)
+{
+	(void)state;
+	assert_swept_when_written(SWEEPING);
+}
+
+static void test_swept_while_it_is_locked(void **state)
+{
+	(void)state;
+	assert_swept_when_written(SWEPT);
+}
+
+/* It gets another name, and another one its name. */
+static void test_folder_that_is_replaced(void **state)
+{
+	char here[PATH_MAX], path[PATH_MAX];
+	unsigned before;
+
+	(void)state;
+	options.keep = 2;
+	la_store_choose(&options, NULL);
+	assert_int_equal(store(BASE_NS, "a", path), 0);
+	before = open_descriptors();
+	strcpy(here, folder);
+	strcat(folder, ".moved");
+	assert_int_equal(rename(here, folder), 0);
+	assert_int_equal(mkdir(here, 0755), 0);
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(store(BASE_NS + i * SECOND, "b", path), 0);
+	assert_int_equal(count_names(""), 1);
+	assert_int_equal(leave_folder(NULL), 0);
+	strcpy(folder, here);
+	/* The first of the new one stays, as it did in the old one. */
+	assert_int_equal(count_names(""), 2);
+	assert_true(is_there("server.x.4711.20251121T124502123Z.2.pb.gz"));
+	assert_true(is_there("server.x.4711.20251121T124504123Z.4.pb.gz"));
+	assert_int_equal(open_descriptors(), before);
+}
+
 /* ---- keep and dir_limit ---- */
 
 static void set_limits(uint64_t keep, uint64_t dir_limit)
@@ -483,6 +573,7 @@ static void test_sweep_of_the_dead_alone(void **state)
 	assert_int_equal(la_store_open(), 0);
 	assert_true(is_there(ours[0]));
 	close(fd);
+	la_store_after_fork();
 	assert_int_equal(la_store_open(), 0);
 	assert_false(is_there(ours[0]));
 }
@@ -495,6 +586,7 @@ static void test_sweep_leaves_what_is_written(void **state)
 
 	(void)state;
 	assert_int_equal(la_store_begin(&file, BASE_NS), 0);
+	la_store_after_fork();
 	assert_int_equal(la_store_open(), 0);
 	assert_int_equal(count_names(".tmp"), abilities == CAN_ALL ? 0 : 1);
 	assert_int_equal(la_store_commit(&file, path), 0);
@@ -516,91 +608,6 @@ static void test_many_names(void **state)
 	assert_int_equal(count_names(""), 0);
 }
 
-/* ---- which folder ---- */
-
-static char said[4096];
-
-static void choose(const char *dir, const char *temporary)
-{
-	int stderr_before = dup(STDERR_FILENO), fd = memfd_create("stderr", 0);
-	ssize_t size;
-
-	snprintf(options.dir, sizeof(options.dir), "%s", dir);
-	dup2(fd, STDERR_FILENO);
-	errno = 99;
-	la_store_choose(&options, temporary);
-	assert_int_equal(errno, 99);
-	dup2(stderr_before, STDERR_FILENO);
-	size = pread(fd, said, sizeof(said) - 1, 0);
-	close(fd);
-	close(stderr_before);
-	assert_true(size >= 0);
-	said[size] = '\0';
-	la_store_after_fork();
-}
-
-static void assert_goes_to(const char *where)
-{
-	char path[PATH_MAX], expected[PATH_MAX];
-
-	assert_int_equal(store(BASE_NS, "x", path), 0);
-	snprintf(expected, sizeof(expected), "%.3000s/%s", where,
-		 strrchr(path, '/') + 1);
-	assert_string_equal(path, expected);
-	assert_contents(path, "x");
-	assert_int_equal(unlink(path), 0);
-}
-
-static void test_working_directory(void **state)
-{
-	char before[PATH_MAX];
-
-	(void)state;
-	assert_non_null(getcwd(before, sizeof(before)));
-	assert_int_equal(chdir(folder), 0);
-	choose("", NULL);
-	/* As it was then: programs change it. */
-	assert_int_equal(chdir("/"), 0);
-	assert_string_equal(said, "");
-	assert_goes_to(folder);
-	assert_int_equal(chdir(folder), 0);
-	assert_int_equal(mkdir("below", 0700), 0);
-	choose("below", NULL);
-	assert_int_equal(chdir(before), 0);
-	assert_string_equal(said, "");
-	assert_goes_to(in_folder("below"));
-}
-
-static void test_folder_that_cannot_be_used(void **state)
-{
-	char elsewhere[PATH_MAX], expected[3 * PATH_MAX];
-
-	(void)state;
-	strcpy(elsewhere, in_folder("elsewhere"));
-	assert_int_equal(mkdir(elsewhere, 0700), 0);
-	make_file("file", "");
-	choose("/nowhere/at/all", elsewhere);
-	assert_string_equal(
-		strstr(said, "leakagent: /nowhere/at/all: cannot be written"),
-		said);
-	snprintf(expected, sizeof(expected),
-		 "leakagent: /nowhere/at/all: cannot be written to: snapshots "
-		 "go to %s; set LEAKAGENT_DIR to choose a folder\n",
-		 elsewhere);
-	assert_string_equal(said, expected);
-	assert_goes_to(elsewhere);
-	choose(in_folder("file"), elsewhere);
-	assert_int_not_equal(strlen(said), 0);
-	assert_goes_to(elsewhere);
-	choose("/nowhere/at/all", "/nowhere/else");
-	assert_non_null(strstr(said, " go to /tmp; "));
-	assert_goes_to("/tmp");
-	choose("/nowhere/at/all", "");
-	assert_goes_to("/tmp");
-	choose("/nowhere/at/all", NULL);
-	assert_goes_to("/tmp");
-}
-
 static int run_with(int mode, const char *name)
 {
 #define CASE(test)                                                             \
@@ -615,6 +622,9 @@ static int run_with(int mode, const char *name)
 		CASE(test_temporary_name_that_is_taken),
 		CASE(test_name_taken_meanwhile),
 		CASE(test_folder_that_has_gone),
+		CASE(test_swept_before_it_is_locked),
+		CASE(test_swept_while_it_is_locked),
+		CASE(test_folder_that_is_replaced),
 		CASE(test_keep),
 		CASE(test_keep_all),
 		CASE(test_folder_limit),
@@ -625,8 +635,6 @@ static int run_with(int mode, const char *name)
 		CASE(test_sweep_of_the_dead_alone),
 		CASE(test_sweep_leaves_what_is_written),
 		CASE(test_many_names),
-		CASE(test_working_directory),
-		CASE(test_folder_that_cannot_be_used),
 	};
 #undef CASE
 
