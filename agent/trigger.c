@@ -4,6 +4,7 @@
 
 #include "agent/trigger.h"
 
+#include "agent/apart.h"
 #include "agent/control.h"
 #include "agent/dump.h"
 #include "agent/filter.h"
@@ -24,17 +25,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-enum { STACK_BYTES = 512 * 1024, MOST_DESCRIPTORS = 65536 };
+enum { STACK_BYTES = 512 * 1024 };
 
 enum { REASON_BYTES = 300, LOOK_EVERY_S = 1 };
 
@@ -203,11 +200,17 @@ static void say_once(const char *problem)
 	said = true;
 }
 
+static bool apart; /* its descriptors are its own */
+
 static int dump(const char *reason)
 {
 	static char path[PATH_MAX];
-	int error = la_dump(reason, path);
+	int error = apart ? la_dump(reason, path) : -EPERM;
 	const char *problem = error ? la_dump_problem(error) : NULL;
+
+	/* Said at the start; to say more would take descriptors. */
+	if (!apart)
+		return error;
 
 	la_control_report(problem, problem ? NULL : path);
 	if (problem)
@@ -304,25 +307,15 @@ static void wait_for_work(uint32_t seen)
 			  due == UINT64_MAX ? NULL : &timeout);
 }
 
-/*
- * From here on the host's close, chroot and chdir do not reach this thread, nor
- * this thread's descriptors the host. Where the kernel or a filter refuses
- * that, descriptors stay shared and must not be touched.
- */
-static void keep_apart(void)
+/* What has descriptors of its own. */
+static void open_files(void)
 {
-	struct rlimit limit = { .rlim_cur = MOST_DESCRIPTORS };
+	uint32_t *page_wake;
 
-	/* The folder is known by its whole path; where the host was started
-	 * may be on a file system that is to be unmounted. */
-	if (!unshare(CLONE_FS))
-		(void)!chdir("/");
-	if (!close_range(0, ~0U, CLOSE_RANGE_UNSHARE) || unshare(CLONE_FILES))
-		return;
-	getrlimit(RLIMIT_NOFILE, &limit);
-	for (int fd = 0;
-	     fd < MOST_DESCRIPTORS && (rlim_t)fd < limit.rlim_cur; fd++)
-		close(fd);
+	la_store_open();
+	page_wake = la_control_open(options);
+	if (page_wake)
+		__atomic_store_n(&wake_word, page_wake, __ATOMIC_SEQ_CST);
 }
 
 static void set_timers(void)
@@ -338,7 +331,6 @@ static void set_timers(void)
 static void *run(void *argument)
 {
 	struct la_state *state = la_state_get();
-	uint32_t *page_wake;
 
 	(void)argument;
 	la_arch_plain_floats();
@@ -346,12 +338,15 @@ static void *run(void *argument)
 		state->own = 1;
 	__atomic_store_n(&thread_id, la_sys_gettid(), __ATOMIC_RELEASE);
 	prctl(PR_SET_NAME, "leakagent");
-	keep_apart();
-	la_store_open();
+	apart = la_apart_begin();
+	if (apart)
+		open_files();
+	else if (!la_process.forked)
+		la_notice("%s: no snapshots: close_range and unshare are both "
+			  "refused here, and the agent must not use the "
+			  "program's own descriptors: allow one of them",
+			  la_process.command);
 	set_timers();
-	page_wake = la_control_open(options);
-	if (page_wake)
-		__atomic_store_n(&wake_word, page_wake, __ATOMIC_SEQ_CST);
 	while (!__atomic_load_n(&ending, __ATOMIC_ACQUIRE)) {
 		uint32_t seen = __atomic_load_n(wake_word, __ATOMIC_SEQ_CST);
 

@@ -5,7 +5,8 @@ import os
 import shutil
 
 from tests.support import snapshots
-from tests.support.servers import HostTest, Puppet, Server, files, program
+from tests.support.servers import (HostTest, Puppet, Server, files, program,
+                                   run)
 
 
 class Hangs(HostTest):
@@ -51,6 +52,34 @@ class Hangs(HostTest):
         # So that every thread's start allocates in the loader.
         self.run_both([program('slow_loader')], extra={
             'GLIBC_TUNABLES': 'glibc.pthread.stack_cache_size=0'})
+
+
+class Descriptors(HostTest):
+    CLOSE_RANGE, UNSHARE = 436, 272  # system calls on x86_64
+
+    def closing(self, *before, **options):
+        done = self.run_both([*before, program('closing'), 400],
+                             only='closing', interval='1ms', keep=2, **options)
+        self.assertEqual(done, (0, 'first: 3\nstdout closes\n', ''))
+        return files(self.snapshots)
+
+    def test_a_host_that_closes_all_of_them(self):
+        last = snapshots.load(self.closing()[-1])
+        self.assertGreater(int(last.comments['sequence']), 19)
+        self.assertEqual(last.comments['drops'], '0')
+
+    def test_without_close_range(self):
+        self.assertTrue(self.closing(program('refused'), self.CLOSE_RANGE))
+
+    def test_where_they_must_be_shared(self):
+        """The agent opens nothing then, and says so."""
+        command = [program('refused'), f'{self.CLOSE_RANGE},{self.UNSHARE}',
+                   program('closing'), 100]
+        done = run(command, self.snapshots, only='closing', interval='1ms')
+        self.assertEqual(done._replace(stderr=''), run(command))
+        self.assertRegex(done.stderr, r'\Aleakagent: closing: no snapshots: '
+                                      r'.*refused.*\n\Z')
+        self.assertEqual(files(self.snapshots), [])
 
 
 class Memory(HostTest):

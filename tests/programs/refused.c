@@ -1,0 +1,45 @@
+/*
+ * Executes a program under a filter that refuses some system calls, as
+ * containers with an old one do with those that it does not know.
+ *
+ * usage: refused NUMBER[,NUMBER...] PROGRAM [ARGUMENT...]
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static int refuse(unsigned number)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(steps) / sizeof(steps[0]), steps };
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+int main(int argc, char **argv)
+{
+	char *at = argc > 2 ? argv[1] : "";
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return 1;
+	while (*at) {
+		if (refuse((unsigned)strtoul(at, &at, 10)))
+			return 1;
+		at += *at == ',';
+	}
+	if (argc > 2)
+		execv(argv[2], argv + 2);
+	perror("refused");
+	return 1;
+}
