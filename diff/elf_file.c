@@ -20,6 +20,12 @@
 
 #define SMALLEST_PAGE UINT64_C(4096)
 
+/* Of the kernel's files that act on being read, none has a size. */
+static bool may_be_elf(const struct stat *status)
+{
+	return S_ISREG(status->st_mode) && status->st_size > EI_NIDENT;
+}
+
 /* Devices may act on being opened and FIFOs wait, so ask first. */
 static int open_regular(const char *path, struct stat *status)
 {
@@ -27,7 +33,7 @@ static int open_regular(const char *path, struct stat *status)
 
 	if (stat(path, status))
 		return -errno;
-	if (!S_ISREG(status->st_mode))
+	if (!may_be_elf(status))
 		return -ENOEXEC;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
@@ -43,7 +49,7 @@ bool elf_file_may_open(const char *path)
 {
 	struct stat status;
 
-	return stat(path, &status) || S_ISREG(status.st_mode);
+	return stat(path, &status) || may_be_elf(&status);
 }
 
 static void print_build_id(char text[BUILD_ID_TEXT], const void *bytes,

@@ -41,6 +41,14 @@ static char *join(const char *folder, const char *name)
 	return path;
 }
 
+/* A pipe would be waited for. What has vanished shows when it is read. */
+static bool may_be_read(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) || S_ISREG(status.st_mode);
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -51,16 +59,22 @@ static int add_folder(struct file_list *list, const char *folder,
 {
 	struct dirent **entries;
 	int count = scandir(folder, &entries, is_snapshot, by_name);
+	size_t before = list->count;
 
 	if (count < 0)
 		return error_set(error, "%s: cannot list it: %s", folder,
 				 strerror(errno));
 	for (int i = 0; i < count; i++) {
-		add_file(list, join(folder, entries[i]->d_name), true);
+		char *path = join(folder, entries[i]->d_name);
+
+		if (may_be_read(path))
+			add_file(list, path, true);
+		else
+			free(path);
 		free(entries[i]);
 	}
 	free(entries);
-	if (!count)
+	if (list->count == before)
 		return error_set(error, "%s: no snapshots (*%s) in this folder",
 				 folder, LA_SNAPSHOT_SUFFIX);
 	return 0;

@@ -6,6 +6,7 @@
 #include "diff/memory.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,13 +14,16 @@
 
 #define TEMPORARY_SUFFIX ".XXXXXX"
 
-/* What a newly created file would get: mkstemp makes it private. */
+/*
+ * What a newly created file would get: mkstemp makes it private. What is
+ * replaced is followed in that when it is ours.
+ */
 static mode_t usual_mode(const char *path)
 {
 	struct stat status;
 	mode_t mask;
 
-	if (!stat(path, &status))
+	if (!stat(path, &status) && status.st_uid == geteuid())
 		return status.st_mode & 0777;
 	mask = umask(0);
 	umask(mask);
@@ -34,6 +38,25 @@ static int is_special(const char *path)
 	return !stat(path, &status) && !S_ISREG(status.st_mode);
 }
 
+/*
+ * Whether a link or pipe at this path was put there by another user, in a
+ * folder like /tmp, for somebody to write to.
+ */
+static int is_planted(const char *path)
+{
+	char *copy = memory_copy_text(path);
+	struct stat status, folder;
+	int planted;
+
+	planted = !lstat(path, &status) && !S_ISREG(status.st_mode) &&
+		  status.st_uid != geteuid() &&
+		  !stat(dirname(copy), &folder) &&
+		  folder.st_mode & S_ISVTX && folder.st_mode & S_IWOTH &&
+		  folder.st_uid != status.st_uid;
+	free(copy);
+	return planted;
+}
+
 static void forget(struct output *output)
 {
 	free(output->target);
@@ -44,11 +67,13 @@ static void forget(struct output *output)
 
 static int open_temporary(struct output *output, struct error *error)
 {
+	struct stat status;
 	size_t size;
 	int fd;
 
 	/* A link stays one, and what it leads to is replaced. */
-	output->target = realpath(output->path, NULL);
+	if (!lstat(output->path, &status) && S_ISLNK(status.st_mode))
+		output->target = realpath(output->path, NULL);
 	if (!output->target)
 		output->target = memory_copy_text(output->path);
 	size = strlen(output->target) + sizeof(TEMPORARY_SUFFIX);
@@ -77,6 +102,10 @@ int output_open(struct output *output, const char *path, struct error *error)
 		output->stream = stdout;
 		return 0;
 	}
+	if (is_planted(path))
+		return error_set(error,
+				 "%s: another user has put it there: name "
+				 "another file", path);
 	if (is_special(path)) {
 		output->stream = fopen(path, "we");
 		return output->stream ? 0 :

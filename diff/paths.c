@@ -184,60 +184,74 @@ static char *frame_text(const struct report *report, uint32_t frame,
 	return text;
 }
 
-struct step {
-	uint32_t frame;
-	const struct source_frame *source;
-};
-
-/* All of the path: its source frames, and which frame each belongs to. */
-static struct step *list_steps(const struct report *report,
-			       const struct path *path, size_t *count)
+/*
+ * The source frames at a position of the path's stack, but for those that the
+ * path begins after. Returns how many.
+ */
+static uint32_t sources_at(const struct report *report,
+			   const struct path *path, uint32_t position,
+			   const struct source_frame **sources)
 {
 	const struct stack *stack = stack_of(report, path);
-	uint32_t skip = path->from.source + !paths_have_callsite(report);
-	struct step *steps = NULL;
-	size_t capacity = 0;
+	uint32_t count, skip = 0;
 
-	*count = 0;
-	for (uint32_t i = path->from.position; i < stack->depth; i++) {
-		const struct source_frame *sources;
-		uint32_t source_count;
-
-		sources = resolver_source(report->resolver, stack->frames[i],
-					  &source_count);
-		for (uint32_t j = skip; j < source_count; j++) {
-			steps = memory_extend(steps, *count, &capacity,
-					      sizeof(*steps));
-			steps[(*count)++] = (struct step){stack->frames[i],
-							  &sources[j]};
-		}
-		skip = 0;
-	}
-	return steps;
+	*sources = resolver_source(report->resolver, stack->frames[position],
+				   &count);
+	if (position == path->from.position)
+		skip = path->from.source + !paths_have_callsite(report);
+	*sources += skip;
+	return count > skip ? count - skip : 0;
 }
 
 /* What called main, or a thread's first function, is nobody's interest. */
-static bool is_runtime(const struct report *report, const struct step *step)
+static bool is_runtime(const struct report *report, uint32_t frame,
+		       const struct source_frame *source)
 {
-	const char *function = step->source->function;
-
-	if (function && !strcmp(function, LA_FRAME_TRUNCATED))
+	if (source->function && !strcmp(source->function, LA_FRAME_TRUNCATED))
 		return false;
-	return callsite_passes_over(report->resolver, step->frame,
-				    step->source);
+	return callsite_passes_over(report->resolver, frame, source);
+}
+
+/* How many source frames the path has, up to the last of interest. */
+static size_t count_frames(const struct report *report,
+			   const struct path *path)
+{
+	const struct stack *stack = stack_of(report, path);
+	const struct source_frame *sources;
+	size_t count = 0;
+	uint32_t i;
+
+	for (i = path->from.position; i < stack->depth; i++)
+		count += sources_at(report, path, i, &sources);
+	while (i-- > path->from.position) {
+		uint32_t j = sources_at(report, path, i, &sources);
+
+		for (; j; j--, count--)
+			if (!is_runtime(report, stack->frames[i],
+					&sources[j - 1]))
+				return count;
+	}
+	return count;
 }
 
 char **paths_frames(const struct report *report, const struct path *path,
-		    size_t *count)
+		    size_t most, size_t *count)
 {
-	struct step *steps = list_steps(report, path, count);
+	const struct stack *stack = stack_of(report, path);
+	size_t filled = 0;
 	char **texts;
 
-	while (*count && is_runtime(report, &steps[*count - 1]))
-		(*count)--;
-	texts = memory_alloc(*count, sizeof(*texts));
-	for (size_t i = 0; i < *count; i++)
-		texts[i] = frame_text(report, steps[i].frame, steps[i].source);
-	free(steps);
+	*count = count_frames(report, path);
+	if (most > *count)
+		most = *count;
+	texts = memory_alloc(most, sizeof(*texts));
+	for (uint32_t i = path->from.position; filled < most; i++) {
+		const struct source_frame *sources;
+		uint32_t number = sources_at(report, path, i, &sources);
+
+		for (uint32_t j = 0; j < number && filled < most; j++)
+			texts[filled++] = frame_text(report, stack->frames[i],
+						     &sources[j]);
+	}
 	return texts;
 }

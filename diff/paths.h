@@ -27,9 +27,10 @@ bool paths_have_callsite(const struct report *report);
 /*
  * A path's frames, "handle server.c:88": from the callsite's caller (or the
  * callsite itself, where the row does not name it) to main or what is nearest.
+ * *count is how many there are; the list has the first of them, at most `most`.
  * The caller frees each and the list.
  */
 char **paths_frames(const struct report *report, const struct path *path,
-		    size_t *count);
+		    size_t most, size_t *count);
 
 #endif

@@ -16,6 +16,13 @@
 /* Snapshots of 100,000 deep stacks take a thirtieth; more is an attack. */
 #define PROFILE_MEMORY_LIMIT ((size_t)2 << 30)
 
+/*
+ * A frame takes a byte or two, and stands for all functions that are inlined
+ * there: a few. With thousands of them, a kilobyte would make a report of
+ * gigabytes.
+ */
+#define LARGEST_EXPANSION 16
+
 /* Each type may go by a second name that other writers use. */
 static const char *const type_names[LA_SAMPLE_TYPES][2] = {
 	{"alloc_objects", NULL},
@@ -188,7 +195,14 @@ static int load_sample(struct loader *loader, struct profile_sample *sample,
 			return loader_bad_id(loader, "location",
 					     from->location_id[i]);
 		from->location_id[i] = place;
+		loader->frames +=
+			1 + loader->profile->locations[place].line_count;
 	}
+	if (loader->frames / LARGEST_EXPANSION > loader->size)
+		return error_set(loader->error,
+				 "%s: its stacks have more than %d times as "
+				 "many frames as it has bytes: not a snapshot",
+				 loader->name, LARGEST_EXPANSION);
 	if (from->n_location_id > UINT32_MAX)
 		return loader_too_large(loader);
 	sample->locations = from->location_id;
@@ -311,7 +325,7 @@ static int load_bytes(struct profile *profile, const char *name,
 		.allocator_data = &profile->arena,
 	};
 	struct loader loader = {
-		.name = name, .profile = profile, .error = error};
+		.name = name, .size = size, .profile = profile, .error = error};
 
 	loader.message = perftools__profiles__profile__unpack(&allocator, size,
 							      data);

@@ -12,6 +12,8 @@
 
 struct loader {
 	const char *name; /* of the file, for errors */
+	size_t size;      /* in bytes, unpacked */
+	uint64_t frames;  /* of all samples so far, with what is inlined */
 	struct profile *profile;
 	const Perftools__Profiles__Profile *message;
 	struct id_map mappings, locations, functions;

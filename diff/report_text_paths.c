@@ -10,6 +10,8 @@
 
 #define PATHS_SHOWN 3
 #define PATH_FRAMES_SHOWN 8
+/* "1 more" would take as much room as that one. */
+#define PATH_FRAMES_MOST (PATH_FRAMES_SHOWN + 1)
 /* Smaller paths are noise. */
 #define PATH_MINIMUM_SHARE 0.01
 #define PATH_INDENT 4
@@ -26,8 +28,7 @@ static void put_chain(const struct text_part *part, char *const *frames,
 		      size_t count, size_t indent)
 {
 	size_t width = part->report->width;
-	size_t shown = count <= PATH_FRAMES_SHOWN + 1 ? count :
-							PATH_FRAMES_SHOWN;
+	size_t shown = count <= PATH_FRAMES_MOST ? count : PATH_FRAMES_SHOWN;
 	const char *arrow = paths_have_callsite(part->report) ? " " : ARROW;
 	size_t column = indent;
 
@@ -52,7 +53,8 @@ static void put_path(const struct text_part *part, const struct path *path,
 		     int64_t total)
 {
 	size_t count, indent;
-	char **frames = paths_frames(part->report, path, &count);
+	char **frames = paths_frames(part->report, path, PATH_FRAMES_MOST,
+				     &count);
 
 	if (count) {
 		text_style(part, STYLE_DIM);
@@ -62,7 +64,7 @@ static void put_path(const struct text_part *part, const struct path *path,
 		text_style(part, STYLE_PLAIN);
 		putc('\n', part->out);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && i < PATH_FRAMES_MOST; i++)
 		free(frames[i]);
 	free(frames);
 }
