@@ -59,6 +59,8 @@ typedef void (*la_signal_handler)(int);
 	X(thrd_detach, int, (thrd_t))                                          \
 	X(sigprocmask, int, (int, const sigset_t *, sigset_t *))               \
 	X(prctl, int, (int, ...))                                              \
+	X(unshare, int, (int))                                                 \
+	X(setns, int, (int, int))                                              \
 	X(syscall, long, (long, long, long, long, long, long, long))           \
 	X(signal, la_signal_handler, (int, la_signal_handler))                 \
 	X(bsd_signal, la_signal_handler, (int, la_signal_handler))             \

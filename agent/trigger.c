@@ -441,6 +441,24 @@ void la_trigger_stop(void)
 	__atomic_store_n(&wake_word, &early_wake, __ATOMIC_SEQ_CST);
 }
 
+bool la_trigger_pause(void)
+{
+	const struct la_state *state = la_state_of_thread;
+
+	/* The thread may wait for what this one was interrupted in. */
+	if ((state && la_state_inside_tracker(state)) || !la_lone() ||
+	    !__atomic_load_n(&running, __ATOMIC_ACQUIRE) ||
+	    la_process_is_another())
+		return false;
+	la_trigger_stop();
+	return true;
+}
+
+int la_trigger_resume(void)
+{
+	return la_trigger_start(options);
+}
+
 void la_trigger_after_fork(void)
 {
 	running = 0;

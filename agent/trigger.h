@@ -9,6 +9,8 @@
 
 #include "agent/options.h"
 
+#include <stdbool.h>
+
 /* Starts the thread, if it does not run; on a host thread. 0 or -errno. */
 int la_trigger_start(const struct la_options *options);
 
@@ -37,6 +39,16 @@ void la_trigger_quieten(void);
 
 /* Ends the thread, and waits until it has. la_trigger_start may follow. */
 void la_trigger_stop(void);
+
+/*
+ * The same where the thread runs and the caller is the host's only one, so that
+ * the process has one thread; then true, and la_trigger_resume has to follow.
+ * Any host thread, also in signal handlers; no errno.
+ */
+bool la_trigger_pause(void);
+
+/* 0 or -errno: then there is no thread any more. */
+int la_trigger_resume(void);
 
 /* In a forked child, where the thread is not. */
 void la_trigger_after_fork(void);

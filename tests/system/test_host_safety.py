@@ -54,6 +54,23 @@ class Hangs(HostTest):
             'GLIBC_TUNABLES': 'glibc.pthread.stack_cache_size=0'})
 
 
+class Namespaces(HostTest):
+    def test_those_for_processes_with_one_thread(self):
+        done = self.run_both([program('namespaces')])
+        self.assertIn('unshare user: ok', done.stdout)
+        self.assertIn('unshare user with two threads: Invalid', done.stdout)
+        # Of the process that entered them: tracking went on meanwhile.
+        kept = [snapshots.load(path).through('keep_one')
+                for path in files(self.snapshots)]
+        self.assertIn((10, 10000, 10, 10000), kept)
+
+    def test_what_the_parent_of_a_process_namespace_had(self):
+        """It can have no thread afterwards: what it had is written before."""
+        run(['unshare', '-Urpf', 'true'], self.snapshots, exit='always')
+        before, = files(self.snapshots, command='unshare')
+        self.assertEqual(snapshots.load(before).comments['reason'], 'unshare')
+
+
 class Descriptors(HostTest):
     CLOSE_RANGE, UNSHARE = 436, 272  # system calls on x86_64
 
