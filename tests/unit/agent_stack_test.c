@@ -17,6 +17,7 @@
 
 #include "tests/programs/libcallers.h"
 #include "tests/support/agent_check.h"
+#include "tests/support/own_stack.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>
@@ -248,18 +249,11 @@ static void test_deep_recursion_without_a_file(void **unused)
 static void *on_a_thread(void *argument)
 {
 	struct la_state *main_state = state;
-	pthread_attr_t attributes;
-	void *low;
-	size_t size;
 
 	(void)argument;
 	la_state_of_thread = NULL;
 	state = la_state_get();
-	pthread_getattr_np(pthread_self(), &attributes);
-	pthread_attr_getstack(&attributes, &low, &size);
-	pthread_attr_destroy(&attributes);
-	state->stack_low = (uintptr_t)low;
-	state->stack_high = (uintptr_t)low + size;
+	know_own_stack();
 	caller_called("with_alloca")->run(look_once);
 	caller_called("in_handler")->run(look_once);
 	caller_called("in_jit")->run(look_once);
@@ -478,10 +472,6 @@ static void load_callers(void)
 
 static int boot(void **unused)
 {
-	pthread_attr_t attributes;
-	void *low;
-	size_t size;
-
 	(void)unused;
 	if (la_state_boot() || la_unwind_boot())
 		return -1;
@@ -489,11 +479,7 @@ static int boot(void **unused)
 	if (la_modules_boot() || la_frames_boot())
 		return -1;
 	state = la_state_get();
-	pthread_getattr_np(pthread_self(), &attributes);
-	pthread_attr_getstack(&attributes, &low, &size);
-	pthread_attr_destroy(&attributes);
-	state->stack_low = (uintptr_t)low;
-	state->stack_high = (uintptr_t)low + size;
+	know_own_stack();
 	return 0;
 }
 

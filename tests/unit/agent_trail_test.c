@@ -16,6 +16,7 @@
 
 #include "tests/programs/libwalkers.h"
 #include "tests/support/agent_check.h"
+#include "tests/support/own_stack.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -66,24 +67,6 @@ static void NOINLINE look(struct walk *walk)
 	if (walk->looks % 7 == 0 && la_trail_capture(state, caller) !=
 					    la_site_at(expected)->node)
 		wrong++;
-}
-
-static void know_stack(uintptr_t low, uintptr_t high)
-{
-	la_state_get()->stack_low = low;
-	la_state_get()->stack_high = high;
-}
-
-static void know_own_stack(void)
-{
-	pthread_attr_t attributes;
-	void *low;
-	size_t size;
-
-	pthread_getattr_np(pthread_self(), &attributes);
-	pthread_attr_getstack(&attributes, &low, &size);
-	pthread_attr_destroy(&attributes);
-	know_stack((uintptr_t)low, (uintptr_t)low + size);
 }
 
 static void walk_with(unsigned first, unsigned kinds, uint64_t random,

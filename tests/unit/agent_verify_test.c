@@ -18,6 +18,7 @@
 
 #include "tests/programs/libcallers.h"
 #include "tests/support/agent_check.h"
+#include "tests/support/own_stack.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -318,9 +319,6 @@ static void load_callers(void)
 
 static int boot(void **unused)
 {
-	pthread_attr_t attributes;
-	void *low;
-	size_t size;
 	unsigned before;
 
 	(void)unused;
@@ -332,11 +330,7 @@ static int boot(void **unused)
 	assert_true(la_verify_wanted);
 	assert_int_equal(descriptors(), before);
 	state = la_state_get();
-	pthread_getattr_np(pthread_self(), &attributes);
-	pthread_attr_getstack(&attributes, &low, &size);
-	pthread_attr_destroy(&attributes);
-	state->stack_low = (uintptr_t)low;
-	state->stack_high = (uintptr_t)low + size;
+	know_own_stack();
 	return 0;
 }
 
