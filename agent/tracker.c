@@ -71,40 +71,29 @@ void la_tracker_end(struct la_state *state)
 	end(state);
 }
 
-/* Keeps an event for later, when its thread is inside the tracker already. */
-static void postpone(struct la_state *state, enum la_event_kind kind,
-		     uintptr_t address, uint64_t bytes, const void *frame)
-{
-	struct la_event *event = la_events_reserve(state);
-
-	if (!event)
-		return;
-	event->kind = kind;
-	event->address = address;
-	event->bytes = bytes;
-	/* What was interrupted seldom holds a lock, or comes from the loader. */
-	if (frame)
-		event->capture = la_stack_walk(state, la_arch_caller(frame),
-					       event->frames,
-					       !la_modules_suspected() &&
-						       !la_lock_any_held());
-	la_events_commit(state);
-}
-
 /*
  * For mappings and threads, whose calls are not the allocator's: a handler may
  * interrupt them anywhere and never return, or stop the thread until another
- * one has mapped memory. So none interrupts what is recorded of them.
+ * one has mapped memory. So none interrupts what is recorded of them. True when
+ * the thread was inside the tracker already: then it is a handler that has
+ * interrupted what is recorded of a block, which holds none of the locks that
+ * are needed here.
  */
-static void begin_calmly(struct la_state *state)
+static bool begin_calmly(struct la_state *state)
 {
+	bool inside;
+
 	la_calm_begin();
-	la_state_enter_tracker(state);
+	inside = la_state_inside_tracker(state);
+	if (!inside)
+		la_state_enter_tracker(state);
+	return inside;
 }
 
-static void end_calmly(struct la_state *state)
+static void end_calmly(struct la_state *state, bool inside)
 {
-	end(state);
+	if (!inside)
+		end(state);
 	la_calm_end();
 }
 
@@ -152,33 +141,24 @@ static inline int64_t scaled(uint64_t bytes)
 				 bytes);
 }
 
-static inline void record_block(struct la_state *state, uintptr_t address,
+static inline bool insert_block(struct la_state *state, uintptr_t address,
 				uint64_t bytes, uint32_t site)
 {
-	struct la_block block = { recordable(bytes), site };
+	struct la_block block = { bytes, site };
 
 	if (la_unlikely(!site || !la_live_insert(address, block))) {
 		la_drop();
-		return;
+		return false;
 	}
-	count(state, block.site, block.bytes);
-	la_growth_note(state, scaled(block.bytes));
+	la_growth_note(state, scaled(bytes));
+	return true;
 }
 
-/* Of a block that came and went. */
-static void count_block(struct la_state *state, uint64_t bytes, uint32_t site)
+static inline void record_block(struct la_state *state, uintptr_t address,
+				uint64_t bytes, uint32_t site)
 {
-	if (site)
+	if (la_likely(insert_block(state, address, recordable(bytes), site)))
 		count(state, site, recordable(bytes));
-	else
-		la_drop();
-}
-
-static uint32_t heap_site_of(const struct la_event *event)
-{
-	uint32_t node = la_stack_node(event->frames, event->capture);
-
-	return node ? la_sites_heap(node) : 0;
 }
 
 static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
@@ -194,17 +174,41 @@ static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
 	la_growth_note(state, (int64_t)bytes);
 }
 
+/* ---- handlers that have interrupted the tracker ---- */
+
+/* The thread may be counting what it holds, too: so not there. */
+static void count_aside(uint32_t site, uint64_t bytes)
+{
+	if (la_sampler_interval)
+		la_estimates_add(site, bytes, la_sampler_interval);
+	else
+		la_sites_count(site, 1, bytes);
+}
+
+/* Of a block that may have come and gone. */
+static void apply_block(struct la_state *state, const struct la_event *event,
+			bool gone)
+{
+	uint64_t bytes = recordable(event->bytes);
+	uint32_t node = la_stack_node(event->frames, event->capture);
+	uint32_t site = node ? la_sites_heap(node) : 0;
+
+	if (gone && !site)
+		la_drop();
+	else if (gone || insert_block(state, event->address, bytes, site))
+		count_aside(site, bytes);
+}
+
 static void apply(struct la_state *state, const struct la_event *event)
 {
 	struct la_block was;
 
 	switch (event->kind) {
 	case LA_EVENT_BLOCK:
-		record_block(state, event->address, event->bytes,
-			     heap_site_of(event));
+		apply_block(state, event, false);
 		break;
 	case LA_EVENT_BLOCK_PASSED:
-		count_block(state, event->bytes, heap_site_of(event));
+		apply_block(state, event, true);
 		break;
 	case LA_EVENT_BLOCK_GONE:
 		if (la_live_remove(event->address, &was))
@@ -218,7 +222,57 @@ static void apply(struct la_state *state, const struct la_event *event)
 		la_maps_discard(la_maps_take(event->address,
 					     event->address + event->bytes));
 		break;
+	case LA_EVENT_DONE:
+		break;
 	}
+}
+
+/*
+ * Whether a handler may touch the records: not while its thread holds a lock, a
+ * part of the table's or all of them in fork; and not before what still waits.
+ */
+static bool may_record(const struct la_state *state)
+{
+	return !la_lock_any_held() && !la_events_busy(state);
+}
+
+/* Records what a handler made, or keeps it for later. */
+static void note(struct la_state *state, enum la_event_kind kind,
+		 uintptr_t address, uint64_t bytes, const void *frame)
+{
+	bool at_once = may_record(state);
+	struct la_event *event = la_events_reserve(state);
+
+	if (!event)
+		return;
+	event->kind = kind;
+	event->address = address;
+	event->bytes = bytes;
+	/* What was interrupted seldom comes from the loader. */
+	event->capture = la_stack_walk(state, la_arch_caller(frame),
+				       event->frames,
+				       !la_lock_any_held() &&
+					       !la_modules_suspected());
+	if (at_once) {
+		apply(state, event);
+		la_events_give_back(state, event);
+	} else {
+		la_events_commit(event);
+	}
+}
+
+/* Keeps for later that something is gone. */
+static void postpone_end(struct la_state *state, enum la_event_kind kind,
+			 uintptr_t address, uint64_t bytes)
+{
+	struct la_event *event = la_events_reserve(state);
+
+	if (!event)
+		return;
+	event->kind = kind;
+	event->address = address;
+	event->bytes = bytes;
+	la_events_commit(event);
 }
 
 static void apply_events(struct la_state *state)
@@ -247,8 +301,8 @@ track_block_carefully(struct la_state *state, const void *block, size_t bytes,
 		return;
 	if (la_state_inside_tracker(state)) {
 		if (taken(state, bytes))
-			postpone(state, LA_EVENT_BLOCK, (uintptr_t)block, bytes,
-				 frame);
+			note(state, LA_EVENT_BLOCK, (uintptr_t)block, bytes,
+			     frame);
 		return;
 	}
 	la_state_enter_tracker(state);
@@ -313,7 +367,7 @@ untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 	if (la_events_pass(state, address))
 		return false;
 	if (la_events_recording(state, address)) {
-		postpone(state, LA_EVENT_BLOCK_GONE, address, 0, NULL);
+		postpone_end(state, LA_EVENT_BLOCK_GONE, address, 0);
 		return false;
 	}
 	found = la_live_remove_inside(address, was);
@@ -356,49 +410,53 @@ void la_retrack_block(struct la_state *state, const void *block,
 void la_track_map(struct la_state *state, uintptr_t start, size_t length,
 		  const void *frame)
 {
+	bool inside;
+
 	if (!recording())
 		return;
-	if (la_state_inside_tracker(state)) {
-		postpone(state, LA_EVENT_MAP, start, length, frame);
-		return;
-	}
-	begin_calmly(state);
-	record_map(state, start, length, capture(state, frame));
-	end_calmly(state);
+	inside = begin_calmly(state);
+	if (inside)
+		note(state, LA_EVENT_MAP, start, length, frame);
+	else
+		record_map(state, start, length, capture(state, frame));
+	end_calmly(state, inside);
 }
 
 struct la_map *la_untrack_map(struct la_state *state, uintptr_t start,
 			      size_t length)
 {
-	struct la_map *taken;
+	struct la_map *taken = NULL;
+	bool inside = begin_calmly(state);
 
-	if (la_state_inside_tracker(state)) {
-		postpone(state, LA_EVENT_MAP_GONE, start, length, NULL);
-		return NULL;
-	}
-	begin_calmly(state);
-	taken = la_maps_take(start, start + length);
-	end_calmly(state);
+	if (inside && !may_record(state))
+		postpone_end(state, LA_EVENT_MAP_GONE, start, length);
+	else
+		taken = la_maps_take(start, start + length);
+	end_calmly(state, inside);
 	return taken;
 }
 
 void la_untrack_map_done(struct la_state *state, struct la_map *taken)
 {
+	bool inside;
+
 	if (!taken)
 		return;
-	begin_calmly(state);
+	inside = begin_calmly(state);
 	la_growth_note(state, -(int64_t)la_maps_taken_bytes(taken));
 	la_maps_discard(taken);
-	end_calmly(state);
+	end_calmly(state, inside);
 }
 
 void la_untrack_map_failed(struct la_state *state, struct la_map *taken)
 {
+	bool inside;
+
 	if (!taken)
 		return;
-	begin_calmly(state);
+	inside = begin_calmly(state);
 	la_maps_restore(taken);
-	end_calmly(state);
+	end_calmly(state, inside);
 }
 
 void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
@@ -406,10 +464,11 @@ void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
 {
 	uint64_t grown;
 	uint32_t site = 0;
+	bool inside;
 
 	if (!taken)
 		return;
-	begin_calmly(state);
+	inside = begin_calmly(state);
 	int64_t before = (int64_t)la_maps_taken_bytes(taken);
 
 	if (keeps_old) {
@@ -422,7 +481,7 @@ void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
 	}
 	if (grown)
 		la_sites_count(site, 0, grown);
-	end_calmly(state);
+	end_calmly(state, inside);
 }
 
 struct la_host_thread *la_track_thread(struct la_state *state,
@@ -442,6 +501,6 @@ struct la_host_thread *la_track_thread(struct la_state *state,
 		thread = la_threads_prepare(site, detached);
 	if (!thread)
 		la_drop();
-	end_calmly(state);
+	end_calmly(state, false);
 	return thread;
 }

@@ -12,17 +12,28 @@
 
 enum { ROOM = 63 };
 
+static uintptr_t address_of(uint64_t number)
+{
+	return 0x1000 + 64 * number;
+}
+
+static void fill(struct la_event *event, uint64_t number)
+{
+	event->kind = LA_EVENT_BLOCK;
+	event->address = address_of(number);
+	event->bytes = number;
+	memset(event->frames, 0, sizeof(event->frames));
+	event->frames[LA_MOST_FRAMES - 1] = (uint32_t)number;
+}
+
 static bool add(struct la_state *state, uint64_t number)
 {
 	struct la_event *event = la_events_reserve(state);
 
 	if (!event)
 		return false;
-	memset(event, 0, sizeof(*event));
-	event->kind = LA_EVENT_BLOCK;
-	event->bytes = number;
-	event->frames[LA_MOST_FRAMES - 1] = (uint32_t)number;
-	la_events_commit(state);
+	fill(event, number);
+	la_events_commit(event);
 	return true;
 }
 
@@ -48,15 +59,82 @@ static void test_none_at_first(void **unused)
 static void test_reserved_is_not_there_yet(void **unused)
 {
 	static struct la_state state;
+	uint64_t drops = la_drops();
 
 	(void)unused;
 	assert_non_null(la_events_reserve(&state));
-	assert_false(la_events_waiting(&state));
 	assert_null(la_events_next(&state));
+	assert_int_equal(la_drops(), drops + 1); /* its handler has jumped away */
+	assert_false(la_events_waiting(&state));
 	assert_true(add(&state, 1));
 	assert_true(la_events_waiting(&state));
 	assert_next(&state, 1);
 	assert_false(la_events_waiting(&state));
+}
+
+/* A handler that is interrupted by another one. */
+static void test_within_each_other(void **unused)
+{
+	static struct la_state state;
+	struct la_event *outer, *inner;
+
+	(void)unused;
+	for (uint64_t i = 0; i < 3 * ROOM; i++) {
+		outer = la_events_reserve(&state);
+		inner = la_events_reserve(&state);
+		assert_ptr_not_equal(outer, inner);
+		fill(inner, 2);
+		la_events_commit(inner);
+		fill(outer, 1);
+		la_events_commit(outer);
+		assert_next(&state, 1);
+		assert_next(&state, 2);
+		assert_null(la_events_next(&state));
+	}
+}
+
+/* What is given back takes no room, unless a later one waits. */
+static void test_given_back(void **unused)
+{
+	static struct la_state state;
+	struct la_event *outer;
+	uint64_t drops = la_drops();
+
+	(void)unused;
+	for (uint64_t i = 0; i < 3 * ROOM; i++) {
+		la_events_give_back(&state, la_events_reserve(&state));
+		assert_false(la_events_waiting(&state));
+	}
+	outer = la_events_reserve(&state);
+	assert_true(la_events_busy(&state));
+	assert_true(add(&state, 5));
+	la_events_give_back(&state, outer);
+	assert_int_equal(la_events_next(&state)->kind, LA_EVENT_DONE);
+	assert_true(la_events_busy(&state));
+	assert_next(&state, 5);
+	assert_true(la_events_busy(&state));
+	assert_null(la_events_next(&state));
+	assert_false(la_events_busy(&state));
+	assert_int_equal(la_drops(), drops);
+}
+
+/* What waited in a place before does not count for who fills it in now. */
+static void test_of_a_block_that_is_gone(void **unused)
+{
+	static struct la_state state;
+	struct la_event *event;
+
+	(void)unused;
+	for (uint64_t i = 0; i <= ROOM; i++) {
+		assert_true(add(&state, i));
+		assert_next(&state, i);
+	}
+	event = la_events_reserve(&state);
+	assert_false(la_events_pass(&state, address_of(0)));
+	fill(event, 0);
+	la_events_commit(event);
+	assert_true(la_events_pass(&state, address_of(0)));
+	assert_int_equal(la_events_next(&state)->kind, LA_EVENT_BLOCK_PASSED);
 }
 
 static void test_in_order_round_and_round(void **unused)
@@ -125,17 +203,18 @@ static struct la_state handled;
 static uint64_t offered;
 static uint32_t done;
 
+/* That of the other signal may interrupt it anywhere. */
 static void handler(int signal)
 {
 	(void)signal;
-	add(&handled, offered++);
+	add(&handled, __atomic_add_fetch(&offered, 1, __ATOMIC_RELAXED));
 }
 
 static void send_or_take(unsigned number)
 {
 	static pthread_t reader;
 	static uint32_t ready;
-	uint64_t last = 0, seen = 0, dropped = la_drops();
+	uint64_t seen = 0, sum = 0, dropped = la_drops();
 
 	if (number) {
 		while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
@@ -143,7 +222,8 @@ static void send_or_take(unsigned number)
 		for (int i = 0; i < SIGNALS; i++) {
 			union sigval value = { .sival_int = i };
 
-			while (pthread_sigqueue(reader, SIGRTMIN, value) ==
+			while (pthread_sigqueue(reader, SIGRTMIN + i % 2,
+						value) ==
 			       EAGAIN)
 				sched_yield();
 		}
@@ -160,27 +240,31 @@ static void send_or_take(unsigned number)
 		while ((event = la_events_next(&handled))) {
 			uint64_t this = event->bytes;
 
-			note_unless(!seen || this > last);
 			note_unless(event->frames[LA_MOST_FRAMES - 1] == this);
-			last = this;
+			sum += this;
 			seen++;
 		}
 		if (over)
 			break;
 	}
-	note_unless(seen + (la_drops() - dropped) == SIGNALS);
+	dropped = la_drops() - dropped;
+	note_unless(seen + dropped == SIGNALS);
 	note_unless(seen > 0);
+	/* None twice. */
+	note_unless(dropped || sum == SIGNALS * (SIGNALS + UINT64_C(1)) / 2);
 }
 
-static void test_real_handler(void **unused)
+static void test_real_handlers(void **unused)
 {
 	struct sigaction action = { .sa_handler = handler,
 				    .sa_flags = SA_RESTART };
 
 	(void)unused;
-	assert_int_equal(sigaction(SIGRTMIN, &action, NULL), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(sigaction(SIGRTMIN + i, &action, NULL), 0);
 	crew(2, send_or_take);
-	signal(SIGRTMIN, SIG_DFL);
+	for (int i = 0; i < 2; i++)
+		signal(SIGRTMIN + i, SIG_DFL);
 }
 
 int main(void)
@@ -188,10 +272,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none_at_first),
 		cmocka_unit_test(test_reserved_is_not_there_yet),
+		cmocka_unit_test(test_within_each_other),
+		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_of_a_block_that_is_gone),
 		cmocka_unit_test(test_in_order_round_and_round),
 		cmocka_unit_test(test_overflow_is_counted),
 		cmocka_unit_test(test_the_one_being_read_stays),
-		cmocka_unit_test(test_real_handler),
+		cmocka_unit_test(test_real_handlers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

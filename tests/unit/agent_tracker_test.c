@@ -170,6 +170,13 @@ static void test_off_and_on(void **unused)
 
 /* ---- handlers that interrupt the tracker ---- */
 
+static void lock_heap(void (*change)(unsigned rank))
+{
+	for (unsigned part = 0; part < LA_HEAP_SHARDS; part++)
+		change(LA_LOCK_HEAP + part);
+}
+
+/* Recorded at once, so that other threads may do with the blocks what they like. */
 static void test_a_handler_allocates(void **unused)
 {
 	struct figures before = figures();
@@ -178,11 +185,75 @@ static void test_a_handler_allocates(void **unused)
 	la_tracker_begin(state);
 	came(somewhere, 10);
 	came(somewhere + 64, 1000);
-	assert_added(before, (struct figures){ 0 });
+	assert_added(before, (struct figures){ 2, 1010, 2, 1010 });
+	assert_true(went(somewhere));
+	came(somewhere, 30); /* the same address again */
 	la_tracker_end(state);
+	assert_added(before, (struct figures){ 3, 1040, 2, 1030 });
+	assert_true(went(somewhere));
+	assert_true(went(somewhere + 64));
+	assert_added(before, (struct figures){ 3, 1040, 0, 0 });
+}
+
+enum { MANY = 200 }; /* more than can wait */
+
+static void many_come(void)
+{
+	for (uintptr_t i = 0; i < MANY; i++)
+		came(somewhere + 64 * i, 10);
+}
+
+/* However many; they need no room for longer than that. */
+static void test_a_handler_allocates_much(void **unused)
+{
+	struct figures before = figures();
+	uint64_t drops = la_drops();
+
+	(void)unused;
+	la_tracker_begin(state);
+	many_come();
+	assert_added(before,
+		     (struct figures){ MANY, 10 * MANY, MANY, 10 * MANY });
+	la_tracker_end(state);
+	for (uintptr_t i = 0; i < MANY; i++)
+		assert_true(went(somewhere + 64 * i));
+	assert_added(before, (struct figures){ MANY, 10 * MANY, 0, 0 });
+	assert_int_equal(la_drops(), drops);
+}
+
+static void lock_heap_and(void (*handler)(void))
+{
+	la_tracker_begin(state);
+	lock_heap(la_lock);
+	handler();
+	lock_heap(la_unlock);
+	la_tracker_end(state);
+}
+
+static void two_come(void)
+{
+	came(somewhere, 10);
+	came(somewhere + 64, 1000);
+}
+
+/* The handler has interrupted its thread in the table. */
+static void test_a_handler_allocates_in_the_table(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	lock_heap_and(two_come);
 	assert_added(before, (struct figures){ 2, 1010, 2, 1010 });
 	assert_true(went(somewhere));
 	assert_true(went(somewhere + 64));
+}
+
+static void they_come_and_go(void)
+{
+	two_come();
+	went(somewhere);
+	came(somewhere, 30); /* the same address again */
+	went(somewhere + 64);
 }
 
 static void test_a_handler_allocates_and_frees(void **unused)
@@ -190,13 +261,7 @@ static void test_a_handler_allocates_and_frees(void **unused)
 	struct figures before = figures();
 
 	(void)unused;
-	la_tracker_begin(state);
-	came(somewhere, 10);
-	came(somewhere + 64, 1000);
-	went(somewhere);
-	came(somewhere, 30); /* the same address again */
-	went(somewhere + 64);
-	la_tracker_end(state);
+	lock_heap_and(they_come_and_go);
 	assert_added(before, (struct figures){ 3, 1040, 1, 30 });
 	assert_true(went(somewhere));
 	assert_added(before, (struct figures){ 3, 1040, 0, 0 });
@@ -214,12 +279,6 @@ static void test_a_handler_frees(void **unused)
 	assert_true(went(somewhere + 64));
 	la_tracker_end(state);
 	assert_added(before, (struct figures){ 2, 1010, 0, 0 });
-}
-
-static void lock_heap(void (*change)(unsigned rank))
-{
-	for (unsigned part = 0; part < LA_HEAP_SHARDS; part++)
-		change(LA_LOCK_HEAP + part);
 }
 
 /*
@@ -285,11 +344,8 @@ static void test_freed_while_it_is_recorded(void **unused)
 	struct figures before = figures();
 
 	(void)unused;
-	la_tracker_begin(state);
-	came(somewhere, 10);
-	came(somewhere + 64, 1000);
 	second_handler = free_both;
-	la_tracker_end(state);
+	lock_heap_and(two_come);
 	assert_null(second_handler);
 	assert_added(before, (struct figures){ 2, 1010, 0, 0 });
 	assert_false(went(somewhere));
@@ -307,26 +363,39 @@ static void test_replaced_while_it_is_recorded(void **unused)
 	struct figures before = figures();
 
 	(void)unused;
-	la_tracker_begin(state);
-	came(somewhere, 10);
 	second_handler = replace;
-	la_tracker_end(state);
-	assert_added(before, (struct figures){ 2, 30, 1, 20 });
+	lock_heap_and(two_come);
+	assert_null(second_handler);
+	assert_added(before, (struct figures){ 3, 1030, 2, 1020 });
 	assert_true(went(somewhere));
-	assert_added(before, (struct figures){ 2, 30, 0, 0 });
+	assert_true(went(somewhere + 64));
+	assert_added(before, (struct figures){ 3, 1030, 0, 0 });
+}
+
+/* A handler records its own block and is interrupted by another one. */
+static void test_handlers_in_each_other(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	la_tracker_begin(state);
+	second_handler = they_come_and_go;
+	came(somewhere + 128, 500);
+	assert_null(second_handler);
+	la_tracker_end(state);
+	assert_added(before, (struct figures){ 4, 1540, 2, 530 });
+	assert_true(went(somewhere));
+	assert_true(went(somewhere + 128));
+	assert_added(before, (struct figures){ 4, 1540, 0, 0 });
 }
 
 static void test_more_than_can_wait(void **unused)
 {
-	enum { MANY = 200 };
 	struct figures before = figures(), now;
 	uint64_t drops = la_drops();
 
 	(void)unused;
-	la_tracker_begin(state);
-	for (uintptr_t i = 0; i < MANY; i++)
-		came(somewhere + 64 * i, 10);
-	la_tracker_end(state);
+	lock_heap_and(many_come);
 	now = figures();
 	drops = la_drops() - drops;
 	assert_in_range(drops, 1, MANY - 1);
@@ -334,6 +403,90 @@ static void test_more_than_can_wait(void **unused)
 	for (uintptr_t i = 0; i < MANY; i++)
 		went(somewhere + 64 * i);
 	assert_int_equal(figures().live, before.live);
+}
+
+/* ---- mappings in handlers ---- */
+
+enum { PAGES = 4 * 4096 };
+
+static void NOINLINE mapped(uintptr_t start)
+{
+	la_track_map(state, start, PAGES, __builtin_frame_address(0));
+	__asm__ volatile("" : : : "memory");
+}
+
+static void unmapped(uintptr_t start)
+{
+	la_untrack_map_done(state, la_untrack_map(state, start, PAGES));
+}
+
+/*
+ * At once: as soon as it is unmapped, another thread may map something there,
+ * and have it recorded.
+ */
+static void test_a_handler_maps(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	mapped(somewhere);
+	la_tracker_begin(state);
+	unmapped(somewhere);
+	mapped(somewhere + PAGES);
+	assert_added(before, (struct figures){ 2, 2 * PAGES, 1, PAGES });
+	la_tracker_end(state);
+	assert_added(before, (struct figures){ 2, 2 * PAGES, 1, PAGES });
+	unmapped(somewhere + PAGES);
+	assert_added(before, (struct figures){ 2, 2 * PAGES, 0, 0 });
+}
+
+static void replace_mapping(void)
+{
+	mapped(somewhere);
+	unmapped(somewhere);
+	mapped(somewhere);
+}
+
+static void unmap_it(void)
+{
+	unmapped(somewhere);
+}
+
+static void test_a_handler_maps_in_the_table(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	lock_heap_and(replace_mapping);
+	assert_added(before, (struct figures){ 2, 2 * PAGES, 1, PAGES });
+	unmapped(somewhere);
+	assert_added(before, (struct figures){ 2, 2 * PAGES, 0, 0 });
+}
+
+/* It still waits, or is just being recorded. */
+static void test_unmapped_while_it_is_recorded(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	second_handler = unmap_it;
+	lock_heap_and(replace_mapping);
+	assert_null(second_handler);
+	assert_added(before, (struct figures){ 2, 2 * PAGES, 0, 0 });
+}
+
+static void test_a_mapping_that_could_not_be_unmapped(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	mapped(somewhere);
+	la_tracker_begin(state);
+	la_untrack_map_failed(state, la_untrack_map(state, somewhere, PAGES));
+	la_tracker_end(state);
+	assert_added(before, (struct figures){ 1, PAGES, 1, PAGES });
+	unmapped(somewhere);
+	assert_added(before, (struct figures){ 1, PAGES, 0, 0 });
 }
 
 /* ---- sampled ---- */
@@ -394,12 +547,19 @@ int main(void)
 		cmocka_unit_test(test_a_realloc_that_fails),
 		cmocka_unit_test(test_off_and_on),
 		cmocka_unit_test(test_a_handler_allocates),
+		cmocka_unit_test(test_a_handler_allocates_much),
+		cmocka_unit_test(test_a_handler_allocates_in_the_table),
 		cmocka_unit_test(test_a_handler_allocates_and_frees),
 		cmocka_unit_test(test_a_handler_frees),
 		cmocka_unit_test(test_freed_where_its_thread_is),
 		cmocka_unit_test(test_freed_while_it_is_recorded),
 		cmocka_unit_test(test_replaced_while_it_is_recorded),
+		cmocka_unit_test(test_handlers_in_each_other),
 		cmocka_unit_test(test_more_than_can_wait),
+		cmocka_unit_test(test_a_handler_maps),
+		cmocka_unit_test(test_a_handler_maps_in_the_table),
+		cmocka_unit_test(test_unmapped_while_it_is_recorded),
+		cmocka_unit_test(test_a_mapping_that_could_not_be_unmapped),
 		cmocka_unit_test(test_sampled_in_a_handler),
 	};
 
