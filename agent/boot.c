@@ -98,7 +98,6 @@ static void before_fork(void)
 		state = NULL;
 	if (state)
 		la_tracker_begin(state);
-	la_modules_hold();
 	la_lock_all();
 	forking = state;
 }
@@ -114,7 +113,7 @@ bool la_boot_declined;
 bool la_boot_waits;
 
 /* Of the fork that is under way: the host has one thread then. */
-static bool lone, inside_allocator;
+static bool lone, inside_allocator, modules_held;
 
 static bool is_inside_allocator(const struct la_state *state, const void *frame)
 {
@@ -135,7 +134,7 @@ void la_boot_fork(const void *frame)
 	/* A handler may fork in the middle of another fork. */
 	if (!lone) {
 		inside_allocator = inside;
-		la_modules_hold();
+		modules_held = la_modules_hold();
 		la_lone_begin();
 		lone = true;
 	}
@@ -150,10 +149,10 @@ static void after_fork_in_parent(void)
 	if (lone) {
 		lone = false;
 		la_lone_end();
-		la_modules_release();
+		if (modules_held)
+			la_modules_release();
 	}
 	la_unlock_all();
-	la_modules_release();
 	if (state)
 		la_tracker_end(state);
 	la_calm_end();
@@ -212,8 +211,7 @@ static void after_fork_in_child(void)
 	la_store_after_fork();
 	la_trigger_after_fork();
 	la_lock_after_fork();
-	la_modules_release();
-	if (lone)
+	if (lone && modules_held)
 		la_modules_release();
 	if (!options.children)
 		active = false;
@@ -287,6 +285,7 @@ static int begin_tracking(void)
 		return error;
 	la_modules_refresh();
 	la_real_locate();
+	la_trigger_boot();
 	la_stack_set_depth((unsigned)options.depth);
 	error = learn_main_stack();
 	if (!error)

@@ -83,9 +83,12 @@ static uint32_t add(const struct la_frame *from)
 
 static uint32_t __attribute__((noinline)) find_slowly(uintptr_t address)
 {
-	uint32_t generation = la_modules_generation();
-	uint32_t module = la_modules_find(address);
+	uint32_t generation, module;
 
+	do {
+		generation = la_modules_generation();
+		module = la_modules_find_own(address);
+	} while (generation != la_modules_generation());
 	if (!module)
 		return LA_FRAME_ID_JIT;
 	la_lock(LA_LOCK_FRAMES);

@@ -14,9 +14,9 @@
 #define _GNU_SOURCE /* RTLD_NEXT */
 
 #include "agent/hook.h"
+#include "agent/symbols.h"
 
 #include <dlfcn.h>
-#include <link.h>
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -113,37 +113,13 @@ static void *look_up(void *where, enum operator_name name)
 }
 
 /*
- * The same in an object and its dependencies. Its link map is no handle when it
- * was loaded as a dependency itself.
+ * The definition that the caller's own object and its dependencies have. Without
+ * the loader: its lock may be held by a thread that waits for this one.
  */
-static void *look_up_in(const struct link_map *object, enum operator_name name)
+static void *search_object(enum operator_name name, uint32_t module)
 {
-	struct la_state *state = la_state_get();
-	const char *path = *object->l_name ? object->l_name : NULL;
-	void *handle, *found = NULL;
+	void *found = module ? la_symbols_find(module, symbols[name]) : NULL;
 
-	if (state)
-		state->own++;
-	handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
-	if (handle) {
-		found = look_up(handle, name);
-		dlclose(handle);
-	}
-	dlerror();
-	if (state)
-		state->own--;
-	return found;
-}
-
-/* The definition that the caller's own object and its dependencies have. */
-static void *search_object(enum operator_name name, uintptr_t caller)
-{
-	struct link_map *object;
-	void *found = NULL;
-	Dl_info info;
-
-	if (dladdr1((void *)caller, &info, (void **)&object, RTLD_DL_LINKMAP))
-		found = look_up_in(object, name);
 	return found ? found : last_resort(name);
 }
 
@@ -160,14 +136,13 @@ static struct next find_own(enum operator_name name, uintptr_t caller)
 	if (la_modules_suspected())
 		la_modules_refresh();
 	generation = la_modules_generation();
-	module = la_modules_find(caller);
-	if (module && la_module_at(module)->ours && last_own) {
-		caller = last_own;
-		module = la_modules_find(caller);
-	}
+	module = la_modules_find_own(caller);
+	if (module && la_module_at(module)->ours && last_own)
+		module = la_modules_find_own(last_own);
 	if (!module || own_operators[name].module != module ||
 	    own_operators[name].generation != generation) {
-		own_operators[name].next.function = search_object(name, caller);
+		own_operators[name].next.function =
+			search_object(name, module);
 		own_operators[name].module = module;
 		own_operators[name].generation = generation;
 	}

@@ -5,13 +5,10 @@
  * between, another thread may be given the same address.
  */
 
-#define _GNU_SOURCE /* RTLD_DEFAULT */
-
 #include "agent/hooks_malloc.h"
 
 #include "agent/shadow.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -137,25 +134,16 @@ LA_EXPORT void *realloc(void *old, size_t size)
 }
 
 /*
- * Whether the program's allocator comes before us, linked into it or preloaded
- * first: then only those functions reach us that it does not define, and its
- * blocks must not go to the next allocator.
+ * glibc's is realloc after this very check, and not every allocator has one. Where
+ * the program's allocator comes before us, linked into it or preloaded first, only
+ * those functions reach us that it does not define, and its blocks must not go to
+ * the next allocator.
  */
-static bool comes_after_allocator(void)
-{
-	static enum { UNKNOWN, BEFORE, AFTER } place;
-
-	if (la_unlikely(place == UNKNOWN))
-		place = la_real_passed_for("realloc") ? AFTER : BEFORE;
-	return place == AFTER;
-}
-
-/* glibc's is realloc after this very check, and not every allocator has one. */
 LA_EXPORT void *reallocarray(void *old, size_t count, size_t size)
 {
 	size_t bytes;
 
-	if (comes_after_allocator() && la_real_ready() && la_real.reallocarray)
+	if (la_unlikely(la_real_realloc_passed_by()) && la_real_ready() && la_real.reallocarray)
 		return la_real.reallocarray(old, count, size);
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;
@@ -195,18 +183,6 @@ bool la_free_recorded(void *block, const void *frame, uintptr_t caller)
 LA_EXPORT void free_sized(void *block, size_t size);
 LA_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
 
-static void free_of_first(void *block)
-{
-	static void (*first)(void *);
-
-	if (la_unlikely(!first)) {
-		void *found = dlsym(RTLD_DEFAULT, "free");
-
-		memcpy(&first, &found, sizeof(found));
-	}
-	first(block);
-}
-
 /* Takes the block off the record; NULL: it is to be given to free instead. */
 static struct la_state *begin_sized_free(void *block, const void *next,
 					 const void *frame)
@@ -228,7 +204,7 @@ LA_EXPORT void free_sized(void *block, size_t size)
 		block, (const void *)la_real.free_sized, LA_FRAME);
 
 	if (!state) {
-		free_of_first(block);
+		la_real_free_of_first(block);
 		return;
 	}
 	la_real.free_sized(block, size);
@@ -241,7 +217,7 @@ LA_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 		block, (const void *)la_real.free_aligned_sized, LA_FRAME);
 
 	if (!state) {
-		free_of_first(block);
+		la_real_free_of_first(block);
 		return;
 	}
 	la_real.free_aligned_sized(block, alignment, size);

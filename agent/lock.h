@@ -3,9 +3,9 @@
  * order and the child can start with them free.
  *
  * Rank = place in the table: a thread that holds a lock takes only later ones.
- * No lock is held while anything outside the agent is called, with the one
- * exception of LA_LOCK_LEARN, held across libunwind, which takes nothing of the
- * host's.
+ * No lock is held while anything outside the agent is called, but for
+ * LA_LOCK_LEARN, held across libunwind, which takes nothing of the host's, and
+ * LA_LOCK_LOADER, held across dl_iterate_phdr, whose own lock is not waited for.
  *
  * A lock knows its owner: a signal handler that interrupts its thread inside
  * the agent can tell that it must not wait for that lock.
@@ -20,6 +20,7 @@ enum { LA_HEAP_SHARDS = 256 };
 
 enum la_lock_rank {
 	LA_LOCK_SPARE,   /* state.c: the state of threads without one */
+	LA_LOCK_LOADER,  /* modules.c: reading the loader's list */
 	LA_LOCK_LEARN,   /* unwind.c: the libunwind probe and its stack */
 	LA_LOCK_FRAMES,  /* frames.c */
 	LA_LOCK_NODES,   /* sites.c: the stack tree and the sites */

@@ -1,43 +1,19 @@
 /*
- * See modules.h. The loader's list is copied inside its callback, while the
- * loader's own lock keeps the objects and their names in place, and merged
- * afterwards: no lock of the agent is held while the loader's is wanted, since
- * a thread inside dlopen holds that one and comes through the hooks.
+ * See modules.h. What modules_gather.c has copied of the loader's list is merged
+ * afterwards: a thread inside dlopen, which has that list locked, comes through
+ * the hooks and may want the map.
  */
-
-#define _GNU_SOURCE /* dl_iterate_phdr */
 
 #include "agent/modules.h"
 
 #include "agent/array.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
-#include "agent/quiet.h"
+#include "agent/modules_gather.h"
 #include "agent/system.h"
 
-#include <dlfcn.h>
-#include <elf.h>
 #include <errno.h>
-#include <limits.h>
-#include <link.h>
 #include <string.h>
-#include <sys/auxv.h>
-
-enum { PAGE = 4096, GATHER_BYTES = 1 << 18, GATHER_MOST = 1 << 26 };
-
-/* One executable segment as the callback found it; its path follows. */
-struct found {
-	struct la_module module;
-	uint32_t size; /* of this record with the path */
-	char path[];
-};
-
-struct gathering {
-	unsigned long long adds, subs;
-	char *buffer;
-	size_t size, used;
-	bool overflow;
-};
 
 struct placed {
 	uintptr_t start, end;
@@ -49,12 +25,12 @@ static struct la_array modules = LA_ARRAY_OF(struct la_module, LA_MEMORY_REST);
 /* What is loaded now, by address; under LA_LOCK_MODULES. */
 static struct placed *map;
 static uint32_t map_count, map_room;
+
+/* The loader's counters then; under LA_LOCK_LOADER. */
 static unsigned long long known_adds, known_subs;
 
 uint32_t la_modules_doubt;
 uint32_t la_modules_count_of_changes = 1;
-
-static char executable[PATH_MAX];
 
 void la_modules_suspect(void)
 {
@@ -76,158 +52,6 @@ uint32_t la_modules_count(void)
 	return la_array_count(&modules);
 }
 
-static void read_build_id(struct la_module *module, const char *notes,
-			  size_t size)
-{
-	while (size >= sizeof(ElfW(Nhdr))) {
-		const ElfW(Nhdr) *note = (const void *)notes;
-		size_t name = (note->n_namesz + 3) & ~3u;
-		size_t whole = sizeof(*note) + name +
-			       ((note->n_descsz + 3) & ~3u);
-
-		if (whole > size)
-			return;
-		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
-		    !memcmp(note + 1, "GNU", 4) &&
-		    note->n_descsz <= sizeof(module->build_id)) {
-			module->build_id_size = (uint8_t)note->n_descsz;
-			memcpy(module->build_id,
-			       (const char *)(note + 1) + name,
-			       note->n_descsz);
-			return;
-		}
-		notes += whole;
-		size -= whole;
-	}
-}
-
-/* The parts of a module that are the same for all segments of its object. */
-static void read_object(struct la_module *module,
-			const struct dl_phdr_info *info)
-{
-	module->image_start = UINTPTR_MAX;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-		uintptr_t address = info->dlpi_addr + header->p_vaddr;
-		uintptr_t end = address + header->p_memsz;
-
-		if (header->p_type == PT_LOAD) {
-			if (address < module->image_start)
-				module->image_start = address;
-			if (end > module->image_end)
-				module->image_end = end;
-		} else if (header->p_type == PT_GNU_EH_FRAME)
-			module->eh_frame_hdr = address;
-		else if (header->p_type == PT_NOTE && !module->build_id_size)
-			read_build_id(module, (const char *)address,
-				      header->p_memsz);
-	}
-}
-
-/* A path from the root on, cut where there is no room; its bytes. */
-static size_t whole_path(const char *name, char *path, size_t room)
-{
-	size_t used = 0;
-
-	if (*name && *name != '/' && *name != '[') {
-		long length = la_quiet_now() ? 0 : la_sys_getcwd(path, room);
-
-		if (length > 1 && (size_t)length < room) {
-			used = (size_t)length - 1;
-			path[used++] = '/';
-		}
-		if (name[0] == '.' && name[1] == '/')
-			name += 2;
-	}
-	size_t length = strlen(name);
-
-	if (length > room - used - 1)
-		length = room - used - 1;
-	memcpy(path + used, name, length);
-	path[used + length] = '\0';
-	return used + length + 1;
-}
-
-/*
- * The object's path: the loader keeps names as they were given. It has none for
- * the main program, and a bare file name for the kernel's object.
- */
-static size_t object_path(const struct dl_phdr_info *info, bool first,
-			  char *path, size_t room)
-{
-	const char *name = info->dlpi_name;
-
-	if (first && !*name)
-		name = executable;
-	else if (!strchr(name, '/'))
-		name = !strncmp(name, "linux-vdso", 10) ? "[vdso]" : name;
-	return whole_path(name, path, room);
-}
-
-static int gather_object(struct dl_phdr_info *info, size_t size, void *argument)
-{
-	struct gathering *gathering = argument;
-	struct la_module common = { 0 };
-	bool first = gathering->used == 0;
-
-	(void)size;
-	read_object(&common, info);
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-		struct found *found =
-			(void *)(gathering->buffer + gathering->used);
-
-		if (header->p_type != PT_LOAD || !(header->p_flags & PF_X))
-			continue;
-		if (gathering->size - gathering->used <
-		    sizeof(*found) + PATH_MAX + 16) {
-			gathering->overflow = true;
-			return 1;
-		}
-		uintptr_t start = info->dlpi_addr + header->p_vaddr;
-		uintptr_t within = start & (PAGE - 1);
-
-		found->module = common;
-		found->module.start = start - within;
-		found->module.end = (start + header->p_memsz + PAGE - 1) &
-				    ~(uintptr_t)(PAGE - 1);
-		found->module.file_offset = header->p_offset - within;
-		size_t path = object_path(info, first, found->path, PATH_MAX);
-
-		found->size =
-			(uint32_t)((sizeof(*found) + path + 15) & ~(size_t)15);
-		gathering->used += found->size;
-	}
-	return 0;
-}
-
-static int read_counters(struct dl_phdr_info *info, size_t size, void *argument)
-{
-	struct gathering *gathering = argument;
-
-	(void)size;
-	gathering->adds = info->dlpi_adds;
-	gathering->subs = info->dlpi_subs;
-	return 1;
-}
-
-static int gather(struct gathering *gathering)
-{
-	for (size_t size = GATHER_BYTES; size <= GATHER_MOST; size *= 4) {
-		gathering->buffer = la_memory_map(size);
-		if (!gathering->buffer)
-			return -ENOMEM;
-		gathering->size = size;
-		gathering->used = 0;
-		gathering->overflow = false;
-		dl_iterate_phdr(gather_object, gathering);
-		if (!gathering->overflow)
-			return 0;
-		la_memory_unmap(gathering->buffer, size);
-	}
-	return -E2BIG;
-}
-
 static bool same_module(const struct la_module *a, const struct la_module *b,
 			const char *b_path)
 {
@@ -239,7 +63,7 @@ static bool same_module(const struct la_module *a, const struct la_module *b,
 }
 
 /* The id of a module that was seen before, loaded now or not, or 0. */
-static uint32_t known_module(const struct found *found)
+static uint32_t known_module(const struct la_found *found)
 {
 	for (uint32_t id = la_array_count(&modules); id > 0; id--)
 		if (same_module(la_module_at(id), &found->module, found->path))
@@ -257,18 +81,18 @@ static bool is_ours(const char *path, uintptr_t start, uintptr_t end)
 	       !strncmp(base, "libunwind-x86_64.so", 19);
 }
 
-static uint32_t add_module(const struct found *found)
+static uint32_t add_module(const struct la_found *found)
 {
 	struct la_module *module = la_array_reserve(&modules);
-	size_t length = strlen(found->path) + 1;
-	char *path = la_memory_keep(length);
+	char *names = la_memory_keep(found->names);
 
-	if (!module || !path)
+	if (!module || !names)
 		return 0;
-	memcpy(path, found->path, length);
+	memcpy(names, found->path, found->names);
 	*module = found->module;
-	module->path = path;
-	module->ours = is_ours(path, module->start, module->end);
+	module->path = names;
+	module->soname = names + strlen(names) + 1;
+	module->ours = is_ours(names, module->start, module->end);
 	return la_array_publish(&modules);
 }
 
@@ -281,6 +105,8 @@ static int map_reserve(uint32_t count)
 
 	if (!larger)
 		return -ENOMEM;
+	if (map_count)
+		memcpy(larger, map, map_count * sizeof(*map));
 	la_memory_unmap(map, map_room * sizeof(*map));
 	map = larger;
 	map_room = room;
@@ -299,24 +125,33 @@ static void sort_map(void)
 	}
 }
 
-/* Makes the map what was gathered. */
-static int merge(const struct gathering *gathering)
+/* Whatever lay there before is no longer loaded. */
+static void make_way(const struct la_module *module)
 {
-	uint32_t count = 0;
-	int error;
+	uint32_t kept = 0;
 
-	for (size_t at = 0; at < gathering->used; count++)
-		at += ((struct found *)(gathering->buffer + at))->size;
-	error = map_reserve(count);
-	map_count = 0;
+	for (uint32_t i = 0; i < map_count; i++)
+		if (map[i].end <= module->start || map[i].start >= module->end)
+			map[kept++] = map[i];
+	map_count = kept;
+}
+
+/* Adds to the map what was gathered. */
+static int merge(const struct la_gathering *gathering)
+{
+	int error = 0;
+
 	for (size_t at = 0; !error && at < gathering->used;) {
-		struct found *found = (void *)(gathering->buffer + at);
+		const struct la_found *found =
+			(void *)(gathering->buffer + at);
 		uint32_t id = known_module(found);
 
 		if (!id)
 			id = add_module(found);
-		if (!id)
-			return -ENOMEM;
+		error = id ? map_reserve(map_count + 1) : -ENOMEM;
+		if (error)
+			break;
+		make_way(&found->module);
 		map[map_count++] = (struct placed){ found->module.start,
 						    found->module.end, id };
 		at += found->size;
@@ -325,52 +160,32 @@ static int merge(const struct gathering *gathering)
 	return error;
 }
 
-/* Threads inside refresh(), and whether any may enter. */
-static uint32_t refreshing, held;
-
-void la_modules_hold(void)
+static bool has_changed(const struct la_gathering *gathering)
 {
-	static const struct timespec moment = { .tv_nsec = 100000 };
-
-	__atomic_add_fetch(&held, 1, __ATOMIC_SEQ_CST);
-	/* Not for ever: it may be this very thread, in a callback. */
-	for (int i = 0; i < 10000; i++) {
-		if (!__atomic_load_n(&refreshing, __ATOMIC_SEQ_CST))
-			return;
-		if (!la_quiet_now())
-			la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0,
-					0, 0);
-	}
+	return gathering->adds != known_adds || gathering->subs != known_subs;
 }
 
-void la_modules_release(void)
+/* Under LA_LOCK_MODULES. */
+static void changed(void)
 {
-	__atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&la_modules_count_of_changes, 1, __ATOMIC_RELEASE);
 }
 
-static bool has_changed(const struct gathering *gathering)
+static int replace_map(struct la_gathering *gathering)
 {
-	return gathering->adds !=
-		       __atomic_load_n(&known_adds, __ATOMIC_RELAXED) ||
-	       gathering->subs != __atomic_load_n(&known_subs, __ATOMIC_RELAXED);
-}
+	int error = la_gather_all(gathering);
 
-static void replace_map(struct gathering *gathering)
-{
-	if (gather(gathering))
-		return;
+	if (error)
+		return error;
 	la_lock(LA_LOCK_MODULES);
-	if (gathering->adds >= known_adds && gathering->subs >= known_subs) {
-		merge(gathering);
-		__atomic_store_n(&known_adds, gathering->adds,
-				 __ATOMIC_RELAXED);
-		__atomic_store_n(&known_subs, gathering->subs,
-				 __ATOMIC_RELAXED);
-		__atomic_add_fetch(&la_modules_count_of_changes, 1,
-				   __ATOMIC_RELEASE);
-	}
+	map_count = 0;
+	merge(gathering);
+	known_adds = gathering->adds;
+	known_subs = gathering->subs;
+	changed();
 	la_unlock(LA_LOCK_MODULES);
-	la_memory_unmap(gathering->buffer, gathering->size);
+	la_gather_free(gathering);
+	return 0;
 }
 
 /*
@@ -379,22 +194,57 @@ static void replace_map(struct gathering *gathering)
  */
 static void refresh(void)
 {
-	struct gathering gathering = { 0 };
+	struct la_gathering gathering = { 0 };
 	uint32_t doubt = __atomic_load_n(&la_modules_doubt, __ATOMIC_ACQUIRE);
+	int error = la_gather_counters(&gathering);
 
-	dl_iterate_phdr(read_counters, &gathering);
-	if (has_changed(&gathering))
-		replace_map(&gathering);
-	__atomic_compare_exchange_n(&la_modules_doubt, &doubt, 0, false,
-				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	if (!error && has_changed(&gathering))
+		error = replace_map(&gathering);
+	if (error != -EBUSY)
+		__atomic_compare_exchange_n(&la_modules_doubt, &doubt, 0, false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* False when the calling thread is inside the list: in a callback of a host that
+ * stands in front of dl_iterate_phdr. */
+static bool begin_reading(void)
+{
+	if (la_lock_held(LA_LOCK_LOADER))
+		return false;
+	la_lock(LA_LOCK_LOADER);
+	return true;
 }
 
 void la_modules_refresh(void)
 {
-	__atomic_add_fetch(&refreshing, 1, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&held, __ATOMIC_SEQ_CST))
-		refresh();
-	__atomic_sub_fetch(&refreshing, 1, __ATOMIC_SEQ_CST);
+	if (!begin_reading())
+		return;
+	refresh();
+	la_unlock(LA_LOCK_LOADER);
+}
+
+bool la_modules_hold(void)
+{
+	return begin_reading();
+}
+
+void la_modules_release(void)
+{
+	la_unlock(LA_LOCK_LOADER);
+}
+
+/* Of the object that the thread is in; the list is locked by another one. */
+static void add_own(uintptr_t address)
+{
+	struct la_gathering gathering = { 0 };
+
+	if (la_gather_one(&gathering, address))
+		return;
+	la_lock(LA_LOCK_MODULES);
+	merge(&gathering);
+	changed();
+	la_unlock(LA_LOCK_MODULES);
+	la_gather_free(&gathering);
 }
 
 static uint32_t search_map(uintptr_t address)
@@ -422,18 +272,40 @@ uint32_t la_modules_find(uintptr_t address)
 	return module;
 }
 
+uint32_t la_modules_find_own(uintptr_t address)
+{
+	uint32_t module = la_modules_find(address);
+
+	if (la_likely(module || !la_modules_suspected()) || !begin_reading())
+		return module;
+	add_own(address);
+	la_unlock(LA_LOCK_LOADER);
+	return la_modules_find(address);
+}
+
+static bool is_named(const struct la_module *module, const char *name)
+{
+	const char *base = strrchr(module->path, '/');
+
+	return !strcmp(module->soname, name) ||
+	       !strcmp(base ? base + 1 : module->path, name);
+}
+
+uint32_t la_modules_named(const char *name)
+{
+	uint32_t found = 0;
+
+	la_lock(LA_LOCK_MODULES);
+	for (uint32_t i = 0; !found && i < map_count; i++)
+		if (is_named(la_module_at(map[i].module), name))
+			found = map[i].module;
+	la_unlock(LA_LOCK_MODULES);
+	return found;
+}
+
 int la_modules_boot(void)
 {
-	long length = la_arch_syscall(SYS_readlink, (long)"/proc/self/exe",
-				      (long)executable, sizeof(executable) - 1,
-				      0, 0, 0);
-
-	const char *started = (const char *)getauxval(AT_EXECFN);
-
-	executable[length > 0 ? length : 0] = '\0';
-	/* Without /proc, the name that it was started by has to do. */
-	if (length <= 0 && started)
-		whole_path(started, executable, sizeof(executable));
+	la_gather_boot();
 	la_modules_refresh();
 	return map_count ? 0 : -ENOENT;
 }

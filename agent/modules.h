@@ -18,9 +18,12 @@ struct la_module {
 	uintptr_t end;
 	uintptr_t image_start; /* of all segments of the object */
 	uintptr_t image_end;
+	uintptr_t base; /* what its addresses in the file are relative to */
+	uintptr_t dynamic; /* its dynamic section, 0 where there is none */
 	uint64_t file_offset; /* of the byte at start */
 	uintptr_t eh_frame_hdr; /* 0 where there is none */
 	const char *path;       /* absolute; "[vdso]" for the kernel's */
+	const char *soname; /* by which others need it; "" for none */
 	uint8_t build_id_size;
 	bool ours; /* the agent or one of its own libraries: never a frame */
 	uint8_t build_id[20];
@@ -43,16 +46,16 @@ static inline bool la_modules_suspected(void)
 }
 
 /*
- * Brings the map up to date if the loader's counters moved. Any thread, with
- * none of the agent's locks held: it takes the loader's.
+ * Brings the map up to date if the loader's counters moved; later, when the list
+ * of objects is locked for long. Any thread, with none of the agent's locks held.
  */
 void la_modules_refresh(void);
 
 /*
- * Around fork: no thread is inside the loader's list meanwhile, since the
- * loader's lock on it would stay taken in the child. Waits for those that are.
+ * Between these, no other thread is inside the loader's list. True if it is to be
+ * released: in a callback from that list, it is not taken once more.
  */
-void la_modules_hold(void);
+bool la_modules_hold(void);
 void la_modules_release(void);
 
 /* Of the present map: raised with every change. */
@@ -65,6 +68,15 @@ static inline uint32_t la_modules_generation(void)
 
 /* The module that is loaded at `address`, or 0. */
 uint32_t la_modules_find(uintptr_t address);
+
+/*
+ * The same for code that the calling thread is in, also while the map cannot be
+ * brought up to date. With none of the agent's locks held.
+ */
+uint32_t la_modules_find_own(uintptr_t address);
+
+/* A loaded module of this soname, or whose file has this name, or 0. */
+uint32_t la_modules_named(const char *name);
 
 const struct la_module *la_module_at(uint32_t id);
 uint32_t la_modules_count(void);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct la_real la_real;
@@ -26,7 +27,8 @@ enum { HEADER = 16 };
 
 struct la_range la_loader_range, la_allocator_range, la_unwinder_range;
 static const char *allocator = "unknown";
-static bool passed_by;
+static bool passed_by, realloc_passed_by;
+static void (*first_free)(void *);
 
 static bool search(void)
 {
@@ -199,7 +201,8 @@ static bool is_definition(void *function)
 	       !symbol || symbol->st_shndx != SHN_UNDEF;
 }
 
-uint32_t la_real_passed_for(const char *name)
+/* The module that defines the function and comes before the agent, or 0. */
+static uint32_t passed_for(const char *name)
 {
 	void *first = dlsym(RTLD_DEFAULT, name);
 	uint32_t module = first ? la_modules_find((uintptr_t)first) : 0;
@@ -266,7 +269,7 @@ void la_real_locate(void)
 {
 	const char *path;
 	uint32_t id;
-	void *malloc_definition;
+	void *malloc_definition, *first;
 
 	memcpy(&malloc_definition, &la_real.malloc, sizeof(malloc_definition));
 	la_allocator_range = locate(malloc_definition, &allocator);
@@ -278,8 +281,11 @@ void la_real_locate(void)
 	la_loader_range =
 		locate(dlsym(RTLD_DEFAULT, "__tls_get_addr"), &path);
 	la_unwinder_range = locate(la_unwind_library(), &path);
-	id = la_real_passed_for("malloc");
+	id = passed_for("malloc");
 	passed_by = id != 0;
+	realloc_passed_by = passed_for("realloc") != 0;
+	first = dlsym(RTLD_DEFAULT, "free");
+	memcpy(&first_free, &first, sizeof(first));
 	if (passed_by)
 		allocator = la_module_at(id)->path;
 }
@@ -287,6 +293,19 @@ void la_real_locate(void)
 bool la_real_passed_by(void)
 {
 	return passed_by;
+}
+
+bool la_real_realloc_passed_by(void)
+{
+	return realloc_passed_by;
+}
+
+void la_real_free_of_first(void *block)
+{
+	if (first_free)
+		first_free(block);
+	else
+		free(block);
 }
 
 const char *la_real_allocator(void)

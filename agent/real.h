@@ -158,10 +158,10 @@ const char *la_real_allocator(void);
  */
 bool la_real_passed_by(void);
 
-/*
- * The module (modules.h) that defines the function and comes before the agent,
- * or 0. Takes the loader's lock.
- */
-uint32_t la_real_passed_for(const char *name);
+/* The same of realloc, which an allocator may have without malloc. */
+bool la_real_realloc_passed_by(void);
+
+/* free as the program calls it, wherever that is. */
+void la_real_free_of_first(void *block);
 
 #endif

@@ -362,20 +362,24 @@ static void *run(void *argument)
 	return NULL;
 }
 
+/* Private to glibc; NULL where it has none. */
+static size_t (*least_stack)(const pthread_attr_t *);
+
+void la_trigger_boot(void)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+
+	memcpy(&least_stack, &symbol, sizeof(symbol));
+	dlerror();
+}
+
 /*
  * What libc itself takes of a thread's stack: static thread-local storage, of
  * whatever size the host's is. As Rust's runtime and OpenJDK ask for it.
  */
 static size_t stack_overhead(const pthread_attr_t *attributes)
 {
-	size_t (*least)(const pthread_attr_t *);
-	void *symbol = dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
-
-	dlerror();
-	if (!symbol)
-		return 0;
-	memcpy(&least, &symbol, sizeof(least));
-	return least(attributes);
+	return least_stack ? least_stack(attributes) : 0;
 }
 
 static int start_thread(void)

@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+/* Looks for what libc has that helps to start the thread. At boot. */
+void la_trigger_boot(void);
+
 /* Starts the thread, if it does not run; on a host thread. 0 or -errno. */
 int la_trigger_start(const struct la_options *options);
 
