@@ -1,14 +1,16 @@
 /*
- * A host that has its own use for SIGUSR2: its handler must work as ever.
+ * A host that has its own use for SIGUSR2, by a handler, sigwait or signalfd: it
+ * must work as ever.
  *
- * usage: own_signal signal|sigaction|block-and-wait|for-a-while
- * Says how often its handler ran for three signals, what sigaction tells of
- * it, and ends when its input does.
+ * usage: own_signal signal|sigaction|block-and-wait|signalfd|for-a-while
+ * Says how often it has got three signals, what sigaction tells of its handler,
+ * and ends when its input does.
  */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t handled;
@@ -18,19 +20,41 @@ static void handle(int number)
 	handled += number == SIGUSR2;
 }
 
-static void wait_for_three(void)
+static sigset_t block(void)
 {
 	sigset_t set;
-	int number;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	return set;
+}
+
+static void wait_for_three(void)
+{
+	sigset_t set = block();
+	int number;
+
 	for (int i = 0; i < 3; i++) {
 		kill(getpid(), SIGUSR2);
 		if (!sigwait(&set, &number) && number == SIGUSR2)
 			handled++;
 	}
+}
+
+static void read_three(void)
+{
+	sigset_t set = block();
+	int descriptor = signalfd(-1, &set, SFD_CLOEXEC);
+	struct signalfd_siginfo info;
+
+	for (int i = 0; i < 3; i++) {
+		kill(getpid(), SIGUSR2);
+		if (read(descriptor, &info, sizeof(info)) == sizeof(info) &&
+		    info.ssi_signo == SIGUSR2)
+			handled++;
+	}
+	close(descriptor);
 }
 
 int main(int argc, char **argv)
@@ -49,6 +73,8 @@ int main(int argc, char **argv)
 				       "set" : "default");
 	if (!strcmp(how, "block-and-wait"))
 		wait_for_three();
+	else if (!strcmp(how, "signalfd"))
+		read_three();
 	else
 		for (int i = 0; i < 3; i++)
 			raise(SIGUSR2);
