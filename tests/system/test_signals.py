@@ -1,6 +1,7 @@
 """Signals, those of the host and the agent's: neither gets into the other's way.
 """
 
+import collections
 import os
 import pathlib
 import re
@@ -116,26 +117,37 @@ class Errno(HostTest):
 
 
 class Handlers(HostTest):
-    def check(self, name, kind='heap', allocator=None, **options):
+    def check(self, name, *arguments, allocator=None, **options):
         """Each line of figures that the program prints: a function, and what it
         has made comes to."""
         preload = {'preload_after': [allocator]} if allocator else {}
-        plain = run([program(name)], **preload)
-        done = run([program(name)], self.snapshots, **preload, **options)
+        command = [program(name), *arguments]
+        plain = run(command, **preload)
+        done = run(command, self.snapshots, **preload, **options)
         self.assertEqual((done.status, done.stderr), (0, ''))
         self.assertEqual((plain.status, plain.stderr), (0, ''))
         snapshot, = (each for each in map(snapshots.load,
                                           files(self.snapshots))
                      if each.comments['reason'] == 'call:books')
         self.assertEqual(snapshot.comments['drops'], '0')
+        found = collections.defaultdict(lambda: snapshots.NOTHING)
+        for stack, values in snapshot.stacks(program(name)).items():
+            found[stack[:1]] += values
         books = re.findall(r'^(\w+) (\d+) (\d+) (\d+) (\d+)$', done.stdout,
                            re.M)
         self.assertTrue(books)
         for function, *figures in books:
             with self.subTest(function):
-                self.assertEqual(snapshot.through(function),
+                self.assertEqual(found[function,],
                                  tuple(map(int, figures)))
         return plain.stdout, done.stdout
+
+    def test_timers(self):
+        """A thousand times a second in each thread, and in each other."""
+        for options in ({}, {'growth': '1M'}):
+            with self.subTest(options):
+                self.snapshots = self.folder(f'{len(options)}')
+                self.check('timers', 300, **options)
 
     def test_new_handlers(self):
         # mimalloc's operator new aborts where there is no memory.
