@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <new>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -329,6 +330,9 @@ void call_kernel()
 	SAY("prctl refuses", prctl(PR_SET_DUMPABLE, 99, 0, 0, 0));
 	SAY("syscall", syscall(SYS_getpid) == getpid());
 	SAY("syscall refuses", syscall(-1L));
+	SAY("unshare", unshare(0));
+	SAY("unshare refuses", unshare(-1));
+	SAY("setns refuses", setns(999, 0));
 }
 
 void execute()

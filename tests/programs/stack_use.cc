@@ -117,11 +117,16 @@ void measure()
 	static unsigned depth = 3;
 
 	for (const struct operation &operation : operations) {
-		size_t bytes = 0;
+		size_t least = PAINTED;
 
-		for (int i = 0; i < TIMES; i++)
-			bytes = bytes_of(operation.perform, 2);
-		say("known", operation.name, bytes);
+		/* What else goes on may make one of them special. */
+		for (int i = 0; i < TIMES; i++) {
+			size_t bytes = bytes_of(operation.perform, 2);
+
+			if (bytes < least)
+				least = bytes;
+		}
+		say("known", operation.name, least);
 	}
 	for (const struct operation &operation : operations)
 		say("new", operation.name,
