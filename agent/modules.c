@@ -303,6 +303,11 @@ uint32_t la_modules_named(const char *name)
 	return found;
 }
 
+const char *la_modules_executable(void)
+{
+	return la_gather_executable();
+}
+
 int la_modules_boot(void)
 {
 	la_gather_boot();

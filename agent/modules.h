@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* As long as leakdiff takes it; linkers make 8 to 32 bytes, or any by request. */
+enum { LA_MOST_BUILD_ID = 64 };
+
 struct la_module {
 	uintptr_t start; /* of the executable segment, rounded to pages */
 	uintptr_t end;
@@ -26,8 +29,14 @@ struct la_module {
 	const char *soname; /* by which others need it; "" for none */
 	uint8_t build_id_size;
 	bool ours; /* the agent or one of its own libraries: never a frame */
-	uint8_t build_id[20];
+	uint8_t build_id[LA_MOST_BUILD_ID];
 };
+
+/*
+ * The main program's file: absolute, or "" where the kernel does not tell.
+ * While the program starts, or later.
+ */
+const char *la_modules_executable(void);
 
 /* Reads the list of loaded objects for the first time. 0 or -errno. */
 int la_modules_boot(void);

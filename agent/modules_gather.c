@@ -83,9 +83,11 @@ static size_t whole_path(const char *name, char *path, size_t room)
 	if (*name && *name != '/' && *name != '[') {
 		long length = la_quiet_now() ? 0 : la_sys_getcwd(path, room);
 
+		/* In the root it is the slash already. */
 		if (length > 1 && (size_t)length < room) {
 			used = (size_t)length - 1;
-			path[used++] = '/';
+			if (path[used - 1] != '/')
+				path[used++] = '/';
 		}
 		if (name[0] == '.' && name[1] == '/')
 			name += 2;
@@ -223,16 +225,30 @@ int la_gather_one(struct la_gathering *gathering, uintptr_t address)
 	return -ENOENT;
 }
 
-void la_gather_boot(void)
+/*
+ * The kernel knows what it was told to start. When that is the loader itself,
+ * which needs none, the loader tells what program it was given. Without /proc,
+ * the name that the program was started by has to do, too.
+ */
+const char *la_gather_executable(void)
 {
-	long length = la_arch_syscall(SYS_readlink, (long)"/proc/self/exe",
-				      (long)executable, sizeof(executable) - 1,
-				      0, 0, 0);
 	const char *started = (const char *)getauxval(AT_EXECFN);
+	long length = 0;
 
+	if (*executable)
+		return executable;
+	if (getauxval(AT_BASE))
+		length = la_arch_syscall(SYS_readlink, (long)"/proc/self/exe",
+					 (long)executable,
+					 sizeof(executable) - 1, 0, 0, 0);
 	executable[length > 0 ? length : 0] = '\0';
-	/* Without /proc, the name that it was started by has to do. */
 	if (length <= 0 && started)
 		whole_path(started, executable, sizeof(executable));
+	return executable;
+}
+
+void la_gather_boot(void)
+{
+	la_gather_executable();
 	la_loader_boot();
 }

@@ -24,6 +24,9 @@ struct la_gathering {
 	bool overflow;
 };
 
+/* The main program's file: see la_modules_executable. */
+const char *la_gather_executable(void);
+
 /* At boot. */
 void la_gather_boot(void);
 

@@ -4,6 +4,7 @@
 
 #include "agent/process.h"
 
+#include "agent/modules.h"
 #include "agent/quiet.h"
 #include "agent/system.h"
 
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,17 +79,11 @@ static void start_now(void)
 	la_process.start_monotonic_ns = la_clock_monotonic();
 }
 
-/* Without /proc, the name that it was started by has to do. */
 static void read_command(void)
 {
-	char path[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	const char *name = path, *started = (const char *)getauxval(AT_EXECFN);
+	const char *path = la_modules_executable();
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 
-	path[length > 0 ? length : 0] = '\0';
-	if (length <= 0 && started)
-		name = started;
-	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
 	snprintf(la_process.command, sizeof(la_process.command), "%.*s",
 		 LA_COMMAND_BYTES - 1, *name ? name : "unknown");
 	/* A replaced executable reads "name (deleted)". */

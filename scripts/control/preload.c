@@ -100,25 +100,41 @@ static const char *gained_right(const char *path)
 	return NULL;
 }
 
+static bool is_called(const char *path, const char *name)
+{
+	const char *base = strrchr(path, '/');
+
+	return strncmp(base ? base + 1 : path, name, strlen(name)) == 0;
+}
+
+/* glibc's loader, started as a program: what it is given, it loads and preloads
+ * for as ever. */
+static bool is_loader(const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(path, real) && is_called(real, "ld-linux");
+}
+
 static int refuse_elf(const char *path, const struct elf_file *program,
 		      const struct elf_file *agent)
 {
 	const char *right = gained_right(path);
-	const char *loader = strrchr(program->loader, '/');
 
-	loader = loader ? loader + 1 : program->loader;
 	if (program->class != agent->class ||
 	    program->machine != agent->machine)
 		complain("%s is a program for %s, and the agent for %s: build "
 			 "the agent for that", path, elf_machine_name(program),
 			 elf_machine_name(agent));
+	else if (!program->loader[0] && is_loader(path))
+		return 0;
 	else if (!program->loader[0])
 		complain("%s is statically linked, so nothing can be preloaded:"
 			 " link it dynamically", path);
-	else if (strncmp(loader, "ld-musl", strlen("ld-musl")) == 0)
+	else if (is_called(program->loader, "ld-musl"))
 		complain("%s uses musl, and the agent needs glibc: build it "
 			 "against glibc", path);
-	else if (strncmp(loader, "ld-linux", strlen("ld-linux")) != 0)
+	else if (!is_called(program->loader, "ld-linux"))
 		complain("%s is started by %s, and the agent needs glibc",
 			 path, program->loader);
 	else if (right)

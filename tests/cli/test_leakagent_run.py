@@ -112,6 +112,13 @@ class RefusalTest(HostTest):
     def test_an_ordinary_program_runs(self):
         self.assertEqual(run(self.build('gcc')).returncode, 7)
 
+    def test_the_loader_as_a_program(self):
+        done = run('/lib64/ld-linux-x86-64.so.2', self.build('gcc'))
+        self.assertEqual((done.returncode, done.stderr), (7, ''))
+
+    def test_programs_that_are_not_position_independent(self):
+        self.assertEqual(run(self.build('gcc', '-no-pie')).returncode, 7)
+
     def test_static(self):
         self.assert_refused(self.build('gcc', '-static'), 'statically linked')
 

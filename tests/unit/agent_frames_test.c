@@ -1,4 +1,4 @@
-/* build: -ldl -fuse-ld=lld -Wl,--build-id=0x0123456789abcdef00112233 */
+/* build: -ldl -fuse-ld=lld -Wl,--build-id=0x0123456789abcdef001122330123456789abcdef001122330123456789abcdef0123456789abcdef */
 /*
  * Which module an address belongs to, and its frame: also when plugins come
  * and go and another takes the place of one that has gone.
@@ -55,8 +55,12 @@ static void test_main_program_is_the_first(void **state)
 
 static void test_build_id(void **state)
 {
-	static const uint8_t id[] = { 0x01, 0x23, 0x45, 0x67, 0x89,
-				      0xab, 0xcd, 0xef, 0x00, 0x11, 0x22, 0x33 };
+	/* As it was told to the linker, above. */
+#define EIGHT 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef
+#define FOUR 0x00, 0x11, 0x22, 0x33
+	static const uint8_t id[] = { EIGHT, FOUR, EIGHT, FOUR, EIGHT, EIGHT };
+#undef EIGHT
+#undef FOUR
 	const struct la_module *module = la_module_at(1);
 
 	(void)state;

@@ -173,7 +173,7 @@ static void assert_mappings(const Profile *profile)
 		const Mapping *mapping = profile->mapping[i];
 		uint32_t id = la_modules_find(mapping->memory_start);
 		const struct la_module *module = la_module_at(id);
-		char build_id[41] = "";
+		char build_id[2 * LA_MOST_BUILD_ID + 1] = "";
 
 		assert_int_equal(mapping->id, i + 1);
 		assert_int_not_equal(id, 0);
