@@ -7,11 +7,9 @@
 #define _GNU_SOURCE /* sysv_signal */
 
 #include "agent/hook.h"
-#include "agent/quiet.h"
 #include "agent/signals.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 
 /* libc's own, by a name that is no hook's. */
@@ -79,17 +77,3 @@ SIGNAL_HOOK(bsd_signal)
 SIGNAL_HOOK(ssignal)
 SIGNAL_HOOK(sysv_signal)
 SIGNAL_HOOK(__sysv_signal)
-
-/*
- * libunwind blocks signals around its locks, by a call that comes here. Where
- * the program's filter forbids it, the agent's uses of libunwind do without.
- */
-LA_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
-{
-	if (la_quiet_now() && la_in_range(la_unwinder_range, LA_CALLER))
-		return 0;
-	if (la_real_known() && la_real.sigprocmask)
-		return la_real.sigprocmask(how, set, old);
-	errno = pthread_sigmask(how, set, old);
-	return errno ? -1 : 0;
-}

@@ -57,7 +57,6 @@ typedef void (*la_signal_handler)(int);
 	X(thrd_create, int, (thrd_t *, thrd_start_t, void *))                  \
 	X(thrd_join, int, (thrd_t, int *))                                     \
 	X(thrd_detach, int, (thrd_t))                                          \
-	X(sigprocmask, int, (int, const sigset_t *, sigset_t *))               \
 	X(prctl, int, (int, ...))                                              \
 	X(unshare, int, (int))                                                 \
 	X(setns, int, (int, int))                                              \

@@ -7,6 +7,7 @@
 #include "agent/arch.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
+#include "agent/unwind_binding.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -226,6 +227,7 @@ int la_libunwind_load(void)
 	error = load_symbols(library);
 	if (error)
 		return error;
+	la_unwind_bind(library);
 	stack = la_memory_map(STACK);
 	la_libunwind.space = stack ? la_libunwind_space() : NULL;
 	if (!la_libunwind.space)

@@ -2,9 +2,10 @@
 must agree with them, to the byte and the object."""
 
 import json
+import subprocess
 
 from tests.support import snapshots
-from tests.support.servers import HostTest, files, program, run
+from tests.support.servers import ROOT, HostTest, files, program, run
 
 ALLOCATORS = ('libjemalloc.so.2', 'libtcmalloc_minimal.so.4',
               'libmimalloc.so.2')
@@ -60,13 +61,19 @@ def leaf(frames):
     return frames[:1]
 
 
-class Exactness(HostTest):
-    def check(self, name, arguments, shape, reports, **options):
-        done = run([program(name), *arguments], self.snapshots, **options)
-        self.assertEqual((done.status, done.stderr), (0, ''))
+class Ledger(HostTest):
+    def check(self, name, arguments, shape, reports, path=None, through=(),
+              errors=r'', alone=True, **options):
+        """path: where another build of that program is; through: what starts
+        it; errors: a pattern of what it writes to stderr; alone: whether only
+        the program itself maps memory."""
+        path = str(path or program(name))
+        done = run([*through, path, *arguments], self.snapshots, **options)
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertRegex(done.stderr, rf'\A{errors}\Z')
         written = {}
-        for path in files(self.snapshots):
-            snapshot = snapshots.load(path)
+        for file in files(self.snapshots):
+            snapshot = snapshots.load(file)
             written[snapshot.comments['reason']] = snapshot
         ledgers, place = [], 0
         while place < len(done.stdout):
@@ -80,16 +87,21 @@ class Exactness(HostTest):
                 self.assertEqual(snapshot.comments['pid'], str(books['pid']))
                 self.assertEqual(snapshot.comments['drops'], '0')
                 self.assertSame(booked(books),
-                                recorded(snapshot, program(name), shape))
-                self.check_kinds(books, snapshot)
+                                recorded(snapshot, path, shape))
+                self.check_threads(snapshot)
+                if alone:
+                    self.check_mappings(books, snapshot)
 
-    def check_kinds(self, books, snapshot):
+    def check_mappings(self, books, snapshot):
         """No mapping is counted but the program's own, the allocator's least
-        of all; threads have a size, but no bytes."""
+        of all."""
         self.assertEqual(
             snapshot.total('mmap'),
             sum((values for (kind, _), values in booked(books).items()
                  if kind == 'mmap'), snapshots.NOTHING))
+
+    def check_threads(self, snapshot):
+        """They have a size, but no bytes."""
         for sample in snapshot.samples:
             if sample.kind == 'thread':
                 self.assertEqual((sample.values.alloc_space,
@@ -104,6 +116,8 @@ class Exactness(HostTest):
         self.assertFalse(wrong, f'{len(wrong)} of {len(expected)} stacks '
                          'differ:\n' + '\n'.join(wrong[:10]))
 
+
+class Exactness(Ledger):
     def test_libc(self):
         for seed in (1, 2, 3):
             with self.subTest(seed=seed):
@@ -130,3 +144,64 @@ class Exactness(HostTest):
                 self.check('ledger_cxx', (2, 20000, 'foreign'),
                            leaf, ['cxx'],
                            preload_after=[allocator])
+
+
+class OtherWaysToLoad(Ledger):
+    """The same however the program was built and started, and with whom it
+    shares its process."""
+
+    def build(self, *flags):
+        path = self.directory / 'ledger'
+        subprocess.run(['gcc', '-g', '-O1', '-pthread', f'-I{ROOT}', '-o',
+                        str(path), str(ROOT / 'tests/programs/ledger.c'),
+                        *flags], check=True)
+        return path
+
+    def check_ledger(self, *words, path=None, **options):
+        self.check('ledger', (5, 2000, *words), named, REPORTS, path=path,
+                   **options)
+
+    def test_an_executable_at_a_fixed_address(self):
+        self.check_ledger(path=self.build('-no-pie'))
+
+    def test_bound_when_first_called(self):
+        self.check_ledger(path=self.build('-Wl,-z,lazy', '-fplt'))
+
+    def test_started_through_the_loader(self):
+        self.check_ledger(through=['/lib64/ld-linux-x86-64.so.2'])
+        for path in files(self.snapshots):
+            self.assertEqual(snapshots.load(path).comments['command'],
+                             'ledger')
+
+    def test_allocators_that_are_linked_in(self):
+        for allocator in ALLOCATORS:
+            with self.subTest(allocator):
+                self.snapshots = self.folder(allocator)
+                path = self.build('-Wl,--no-as-needed', f'-l:{allocator}')
+                self.check_ledger('foreign', path=path)
+                last = snapshots.load(files(self.snapshots)[-1])
+                self.assertIn(allocator, last.comments['allocator'])
+
+    def test_a_program_with_the_names_of_the_agents_libraries(self):
+        """It comes before them, as node with its own zlib does."""
+        library = program('libforeign_names.so')
+        path = self.build('-Wl,--no-as-needed', library)
+        self.check_ledger(path=path)
+        self.snapshots = self.folder('before')
+        self.check_ledger(preload_before=[library])
+
+    def test_beside_a_profiler_that_walks_stacks(self):
+        """gperftools' own: by SIGPROF, and through the same libunwind."""
+        profile = self.directory / 'cpu.prof'
+        self.check_ledger(preload_after=['libprofiler.so.0'],
+                          extra={'CPUPROFILE': profile,
+                                 'CPUPROFILE_FREQUENCY': '1000'},
+                          errors=r'(PROFILE: .*\n)*', alone=False)
+        self.assertGreater(profile.stat().st_size, 0)
+
+    def test_beside_an_auditor_of_the_loader(self):
+        for flags in ((), ('-Wl,-z,lazy', '-fplt')):
+            with self.subTest(flags):
+                self.snapshots = self.folder(f'audited-{len(flags)}')
+                self.check_ledger(path=self.build(*flags), extra={
+                    'LD_AUDIT': program('libauditor.so')})
