@@ -5,9 +5,11 @@ import re
 import signal
 
 from tests.support import snapshots
-from tests.support.hosts import (RealHost, descriptors_in_any_order,
-                                 in_any_order, scrubbed, user_for)
-from tests.support.servers import Result, free_port
+from tests.support.hosts import (RealHost, adopt_orphans,
+                                 descriptors_in_any_order, endings,
+                                 in_any_order, kill_children, scrubbed,
+                                 user_for)
+from tests.support.servers import Result, children_of, free_port
 
 POSTGRES = sorted(os.path.join('/usr/lib/postgresql', version, 'bin')
                   for version in os.listdir('/usr/lib/postgresql'))[-1]
@@ -35,12 +37,12 @@ class Postgresql(RealHost):
             server.wait_for(lambda: 'ready to accept connections' in
                             server.read(server.errors), 'the database')
             self.pid = server.pid
-            self.look_at(server.pid)
+            self.look_at(server.pid, below=True)
             seen += self.command('pgbench', '-i', '-q', *client, 'postgres',
                                  directory=directory)
             seen += self.command('pgbench', '-c', 4, '-j', 2, '-t', 100, '-n',
                                  *client, 'postgres', directory=directory)
-            self.look_inside(server)
+            self.look_inside(server.pid, directory)
             done = server.stop(signal.SIGINT)
         self.assertNotIn('terminated by signal', done.stderr)
         return Result(done.status, seen, done.stderr)
@@ -62,6 +64,39 @@ class Postgresql(RealHost):
                 if s.comments['ppid'] == str(self.pid)}
         # One for each of pgbench's connections, too.
         self.assertGreaterEqual(len(pids), 3 + 2 + 5)
+
+    def test_pg_ctl(self):
+        """In the background; a query that several processes answer."""
+        def session(directory):
+            data = self.work / 'data'
+            pg_ctl = ['-D', data, '-l', self.work / 'log', '-w', '-m', 'fast']
+            self.command('initdb', '-D', data, '-A', 'trust', '-N', '-U',
+                         'tester')
+            adopt_orphans()
+            self.addCleanup(kill_children)
+            seen = self.command(
+                'pg_ctl', *pg_ctl, '-o', f'-p {self.port} -k {self.work} '
+                '-c listen_addresses=127.0.0.1 -c autovacuum=off', 'start',
+                directory=directory)
+            pid = int((data / 'postmaster.pid').read_text().split()[0])
+            seen += self.command(
+                'psql', '-h', '127.0.0.1', '-p', self.port, '-U', 'tester',
+                '-At', '-c', 'SET min_parallel_table_scan_size=0; '
+                'SET parallel_setup_cost=0; SET parallel_tuple_cost=0; '
+                'CREATE TABLE t AS SELECT n, repeat(n::text, 20) AS text '
+                'FROM generate_series(1, 100000) n; ANALYZE t;', '-c',
+                'SELECT count(*), sum(length(text)), max(md5(text)) FROM t',
+                'postgres', directory=directory)
+            self.look_inside(pid, directory)
+            self.assertGreaterEqual(len(children_of(pid)), 3)
+            seen += self.command('pg_ctl', *pg_ctl, 'stop',
+                                 directory=directory)
+            return Result(0, seen + endings(), '')
+        self.user, self.port = user_for('postgres'), free_port()
+        done = self.both(session, scrub=str, same_files=False)
+        self.assertIn('100000|9777900|', done.stdout)
+        self.assertIn('server stopped\nended with 0\n', done.stdout)
+        self.assertGreaterEqual(self.inside['postgres'], 4)
 
 
 class Mariadb(RealHost):
@@ -99,7 +134,7 @@ class Mariadb(RealHost):
                 self.assertEqual((done.status, done.stderr), (0, ''))
                 seen += done.stdout
             self.look_at(server.pid, each=descriptors_in_any_order)
-            self.look_inside(server)
+            self.look_inside(server.pid, directory)
             self.live = server.request()
             done = server.stop()
         return Result(done.status, seen, done.stderr)
@@ -142,7 +177,7 @@ class Redis(RealHost):
                 server.wait_for(lambda: part in self.ask(
                     None, 'INFO', 'persistence'), word)
             seen += self.ask(directory, 'DBSIZE')
-            self.look_inside(server)
+            self.look_inside(server.pid, directory)
             done = server.stop()
         return Result(done.status, seen, done.stderr)
 
@@ -155,6 +190,20 @@ class Redis(RealHost):
                                 5000 * 1000)
         self.assertEqual(self.inside[self.command], 1)
         self.tracked('redis-cli', 10)
+
+    def test_as_a_daemon(self):
+        def session(directory):
+            return self.daemon(
+                ['redis-server', '--port', self.port, '--bind', '127.0.0.1',
+                 '--dir', self.work, '--daemonize', 'yes', '--pidfile',
+                 self.work / 'pid', '--logfile', self.work / 'log'],
+                directory, self.port,
+                lambda: self.ask(directory, 'SET', 'key', 'x' * 10000) +
+                self.ask(directory, 'SAVE'))
+        self.port = free_port()
+        done = self.both(session)
+        self.assertEqual(done.stdout, 'OK\nOK\nended with 0\n')
+        self.assertEqual(self.inside[self.command], 1)
 
 
 class Sqlite(RealHost):

@@ -34,7 +34,7 @@ class Network(RealHost):
                             'cert', '-WWW', '-quiet'], directory,
                            port=self.port) as server:
                 self.look_at(server.pid)
-                self.look_inside(server)
+                self.look_inside(server.pid, directory)
                 address = f'https://127.0.0.1:{self.port}'
                 seen += self.step(directory, 'curl', '-sS', '--cacert', 'cert',
                                   *[f'{address}/page'] * 5)
@@ -65,18 +65,31 @@ class Network(RealHost):
         status = reply[3] & 15
         return f'{name} {status} {reply[-4:].hex() if not status else ""}\n'
 
+    def dnsmasq(self, hosts):
+        return ['dnsmasq', '-C', '/dev/null', '-R', '-h', '-H', hosts, '-p',
+                self.port, '-a', '127.0.0.1', '-z', '--local=/test/',
+                '--user=' + ('root' if not os.geteuid() else ''),
+                f'--pid-file={self.work}/pid']
+
+    def test_dnsmasq_as_a_daemon(self):
+        def session(directory):
+            hosts = self.work / 'hosts'
+            hosts.write_text('10.1.2.3 one.test\n')
+            return self.daemon(
+                [*self.dnsmasq(hosts), f'--log-facility={self.work}/log'],
+                directory, self.port, lambda: self.query('one.test'))
+        done = self.both(session)
+        self.assertEqual(done.stdout, 'one.test 0 0a010203\nended with 0\n')
+        self.assertEqual(self.inside['dnsmasq'], 1)
+
     def test_dnsmasq(self):
         """It has its own use for HUP, USR1 and USR2."""
         def session(directory):
             hosts = self.work / 'hosts'
             hosts.write_text(''.join(f'10.0.{i // 250}.{i % 250} h{i}.test\n'
                                      for i in range(2000)))
-            with self.host(['dnsmasq', '-k', '-C', '/dev/null', '-R', '-h',
-                            '-H', hosts, '-p', self.port, '-a', '127.0.0.1',
-                            '-z', '--log-facility=-', '--log-queries',
-                            '--user=' + ('root' if not os.geteuid() else ''),
-                            '--local=/test/', f'--pid-file={self.work}/pid'],
-                           directory) as server:
+            with self.host([*self.dnsmasq(hosts), '-k', '--log-facility=-',
+                            '--log-queries'], directory) as server:
                 server.wait_for(lambda: 'read ' in server.read(server.errors),
                                 'its names')
                 seen = ''.join(self.query(f'h{i}.test')
@@ -91,7 +104,7 @@ class Network(RealHost):
                 server.wait_for(lambda: ' - 1 names' in
                                 server.read(server.errors), 'its new names')
                 seen += self.query('another.test') + self.query('gone.test')
-                self.look_inside(server)
+                self.look_inside(server.pid, directory)
                 done = server.stop()
             return Result(done.status, seen, done.stderr)
         # Its cache is told in columns, in an order of its own.
@@ -113,7 +126,7 @@ class Network(RealHost):
                                       f'message {i}' * 1000)
                 seen += self.step(directory, 'mosquitto_sub', *at, '-t',
                                   'topic/#', '-C', '10')
-                self.look_inside(server)
+                self.look_inside(server.pid, directory)
                 done = server.stop()
             lines = [line for line in done.stderr.splitlines()
                      if 'connect' not in line]
@@ -123,22 +136,56 @@ class Network(RealHost):
         self.assertEqual(self.inside['mosquitto'], 1)
         self.tracked('mosquitto_sub', 10)
 
+    def test_mosquitto_as_a_daemon(self):
+        def session(directory):
+            path = self.work / 'configuration'
+            path.write_text(f'listener {self.port} 127.0.0.1\n'
+                            f'allow_anonymous true\n'
+                            f'user {"root" if not os.geteuid() else ""}\n'
+                            f'pid_file {self.work}/pid\n'
+                            f'log_dest file {self.work}/log\n')
+            at = ['-h', '127.0.0.1', '-p', self.port, '-t', 'topic']
+            return self.daemon(
+                ['mosquitto', '-d', '-c', path], directory, self.port,
+                lambda: self.step(directory, 'mosquitto_pub', *at, '-r', '-m',
+                                  'said') +
+                self.step(directory, 'mosquitto_sub', *at, '-C', '1'))
+        done = self.both(session)
+        self.assertEqual(done.stdout, 'said\nended with 0\n')
+        self.assertEqual(self.inside['mosquitto'], 1)
+
+    def store(self):
+        """1,000 values in memcached, by five connections."""
+        seen = ''
+        for _ in range(5):
+            with socket.create_connection(('127.0.0.1', self.port),
+                                          30) as client:
+                for i in range(200):
+                    client.sendall(b'set key%d 0 0 1000\r\n' % i +
+                                   b'v' * 1000 + b'\r\n')
+                    seen += client.recv(100).decode()
+        return seen
+
+    def memcached(self, *more):
+        user = ['-u', 'nobody'] if os.geteuid() == 0 else []
+        return ['memcached', '-l', '127.0.0.1', '-p', self.port, '-t', '2',
+                '-m', '64', *user, *more]
+
+    def test_memcached_as_a_daemon(self):
+        def session(directory):
+            return self.daemon(self.memcached('-d', '-P', self.work / 'pid'),
+                               directory, self.port, self.store)
+        done = self.both(session)
+        self.assertEqual(done.stdout, 'STORED\r\n' * 1000 + 'ended with 0\n')
+        self.assertEqual(self.inside['memcached'], 1)
+
     def test_memcached(self):
         def session(directory):
-            user = ['-u', 'nobody'] if os.geteuid() == 0 else []
-            with self.host(['memcached', '-l', '127.0.0.1', '-p', self.port,
-                            '-t', '2', '-m', '64', *user], directory,
+            with self.host(self.memcached(), directory,
                            port=self.port) as server:
-                seen = ''
-                for _ in range(5):
-                    with socket.create_connection(('127.0.0.1', self.port),
-                                                  30) as client:
-                        for i in range(200):
-                            client.sendall(b'set key%d 0 0 1000\r\n' % i +
-                                           b'v' * 1000 + b'\r\n')
-                            seen += client.recv(100).decode()
+                seen = self.store()
                 self.look_at(server.pid)
-                self.look_inside(server)
+                self.look_inside(server.pid, directory)
                 done = server.stop()
             return Result(done.status, seen, done.stderr)
         done = self.both(session)

@@ -1,8 +1,9 @@
 """Shells, a terminal multiplexer, a sandbox: programs that are mostly about
 other processes, their descriptors, terminals and namespaces."""
 
-from tests.support.hosts import RealHost
-from tests.support.servers import Result
+from tests.support.hosts import (RealHost, adopt_orphans, endings,
+                                 kill_children)
+from tests.support.servers import Result, wait_for
 
 SCRIPT = '''
 set -o pipefail
@@ -73,6 +74,28 @@ class Tmux(RealHost):
             ask('kill-server')
             done = server.stop(None)
         return Result(done.status, seen, done.stderr)
+
+    def test_as_a_daemon(self):
+        """The server is a child of the first client, and ends with the last
+        window."""
+        def session(directory):
+            tmux = ['tmux', '-S', self.work / 'socket', '-f', '/dev/null']
+
+            def ask(*words):
+                done = self.job([*tmux, *words], directory,
+                                extra={'TERM': 'xterm'})
+                return f'{done.status} {done.stdout}{done.stderr}'
+            adopt_orphans()
+            self.addCleanup(kill_children)
+            seen = ask('new-session', '-d', 'echo hello; read x')
+            pid = int(ask('display-message', '-p', '#{pid}').split()[1])
+            wait_for(lambda: 'hello' in ask('capture-pane', '-p'), 'its window')
+            self.look_inside(pid, directory)
+            seen += ask('list-windows') + ask('send-keys', 'Enter')
+            return Result(0, seen + endings(), '')
+        done = self.both(session)
+        self.assertTrue(done.stdout.endswith('0 ended with 0\n'))
+        self.assertEqual(self.inside['tmux'], 1)
 
     def scrub(self, text):
         """Without how long its history is in bytes."""

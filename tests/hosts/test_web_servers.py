@@ -4,11 +4,17 @@ threads, and of starting anew without losing a connection."""
 import os
 import signal
 
-from tests.support.hosts import RealHost, fetch, in_any_order
-from tests.support.servers import Result, children_of, free_port
+from tests.support.hosts import (RealHost, descriptors, fetch,
+                                 in_any_order)
+from tests.support.servers import Result, children_of, free_port, wait_for
 
 PAGE = 'a page\n' * 10
 MODULES = '/usr/lib/apache2/modules'
+
+
+def no_connections(pid):
+    """Its descriptors otherwise: it keeps some, now more, now less."""
+    return sorted(what for _, what in descriptors(pid) if 'socket' not in what)
 
 
 class WebServer(RealHost):
@@ -67,26 +73,29 @@ StartServers {servers}
 MaxConnectionsPerChild {most}
 '''
 
-    def run_it(self, mpm, cgi, servers, most, socket=''):
+    def configured(self, mpm, cgi, servers, most, socket=''):
         root = os.geteuid() == 0
+        path = self.configure(
+            self.CONFIGURATION, mpm=mpm, cgi=cgi, modules=MODULES,
+            servers=servers, most=most, socket=socket,
+            user='www-data' if root else f'#{os.getuid()}',
+            group='www-data' if root else f'#{os.getgid()}')
+        script = self.work / 'pages' / 'script'
+        script.write_text('#!/bin/sh\nprintf "Content-Type: text/plain\n'
+                          '\n"; echo "a script: $REQUEST_METHOD"\n')
+        script.chmod(0o755)
+        return path
 
+    def run_it(self, *how):
         def session(directory):
-            path = self.configure(
-                self.CONFIGURATION, mpm=mpm, cgi=cgi, modules=MODULES,
-                servers=servers, most=most, socket=socket,
-                user='www-data' if root else f'#{os.getuid()}',
-                group='www-data' if root else f'#{os.getgid()}')
-            script = self.work / 'pages' / 'script'
-            script.write_text('#!/bin/sh\nprintf "Content-Type: text/plain\n'
-                              '\n"; echo "a script: $REQUEST_METHOD"\n')
-            script.chmod(0o755)
+            path = self.configured(*how)
             with self.host(['apache2', '-f', path, '-DFOREGROUND'], directory,
                            port=self.port) as server:
                 old = self.children(server, 2)
-                self.look_inside(server)
+                self.look_inside(server.pid, directory)
                 seen = fetch(self.port, times=150)
                 seen += fetch(self.port, '/script', times=5)
-                self.look_at(server.pid)
+                self.look_at(server.pid, below=True)
                 os.kill(server.pid, signal.SIGUSR1)  # start anew, gracefully
                 self.other_children(server, old)
                 seen += fetch(self.port, times=100)
@@ -106,10 +115,29 @@ MaxConnectionsPerChild {most}
     def test_event(self):
         self.run_it('event', 'cgid', 2, 0, f'ScriptSock {self.work}/socket')
 
+    def test_as_a_daemon(self):
+        """Started, and told to start anew, by its own program."""
+        def session(directory):
+            path = self.configured('prefork', 'cgi', 2, 0)
+
+            def talk():
+                seen = fetch(self.port, '/script')
+                done = self.job(['apache2', '-f', path, '-k', 'graceful'],
+                                directory)
+                seen += done.stdout + done.stderr
+                wait_for(lambda: self.logged().count('resuming') == 2,
+                         'its new start')
+                return seen + fetch(self.port, times=20)
+            return self.daemon(['apache2', '-f', path, '-k', 'start'],
+                               directory, self.port, talk)
+        done = self.both(session)
+        self.assertIn('ended with 0\n', done.stdout)
+        self.assertGreater(self.inside['apache2'], 2)
+
 
 class Nginx(WebServer):
     CONFIGURATION = '''
-daemon off;
+daemon {daemon};
 worker_processes 2;
 pid {work}/pid;
 error_log {work}/logs/error error;
@@ -132,14 +160,14 @@ http {{
 '''
 
     def session(self, directory):
-        path = self.configure(self.CONFIGURATION)
+        path = self.configure(self.CONFIGURATION, daemon='off')
         with self.host(['nginx', '-c', path, '-e', 'stderr'], directory,
                        port=self.port) as server:
             # The cache's manager and loader, too.
             old = self.children(server, 3)
             seen = fetch(self.port, times=100)
             self.look_at(server.pid)
-            self.look_inside(server)
+            self.look_inside(server.pid, directory)
             os.kill(server.pid, signal.SIGHUP)
             self.other_children(server, old)
             seen += fetch(self.port, times=100)
@@ -156,6 +184,17 @@ http {{
         # Two workers, twice, and the others that look after the cache.
         self.assertGreaterEqual(len({s.comments['pid'] for s in found}), 6)
 
+    def test_as_a_daemon(self):
+        def session(directory):
+            path = self.configure(self.CONFIGURATION, daemon='on')
+            return self.daemon(['nginx', '-c', path, '-e', 'stderr'],
+                               directory, self.port,
+                               lambda: fetch(self.port, times=20),
+                               stop=signal.SIGQUIT)
+        done = self.both(session)
+        self.assertIn('ended with 0\n', done.stdout)
+        self.assertGreater(self.inside['nginx'], 3)
+
 
 class Lighttpd(WebServer):
     CONFIGURATION = '''
@@ -163,6 +202,7 @@ server.document-root = "{work}/pages"
 server.port = {port}
 server.bind = "127.0.0.1"
 server.errorlog = "{work}/logs/error"
+server.pid-file = "{work}/pid"
 server.modules = ("mod_indexfile", "mod_deflate", "mod_cgi")
 index-file.names = ("index.html")
 deflate.mimetypes = ("text/")
@@ -170,16 +210,30 @@ deflate.cache-dir = "{work}/cache"
 cgi.assign = (".sh" => "/bin/sh")
 '''
 
-    def session(self, directory):
+    def configured(self):
         path = self.configure(self.CONFIGURATION)
         (self.work / 'pages' / 'script.sh').write_text(
             'printf "Content-Type: text/plain\n\n"; echo a script\n')
+        return path
+
+    def test_as_a_daemon(self):
+        def session(directory):
+            return self.daemon(['lighttpd', '-f', self.configured()],
+                               directory, self.port,
+                               lambda: fetch(self.port, times=20) +
+                               fetch(self.port, '/script.sh'))
+        done = self.both(session)
+        self.assertIn('ended with 0\n', done.stdout)
+        self.assertEqual(self.inside['lighttpd'], 1)
+
+    def session(self, directory):
+        path = self.configured()
         with self.host(['lighttpd', '-D', '-f', path], directory,
                        port=self.port) as server:
             seen = fetch(self.port, times=100)
             seen += fetch(self.port, '/script.sh', times=5)
             self.look_at(server.pid)
-            self.look_inside(server)
+            self.look_inside(server.pid, directory)
             done = server.stop(signal.SIGINT)
             seen += self.logged()
         return Result(done.status, seen, done.stderr)
@@ -215,13 +269,12 @@ listen back
                        port=self.port) as server:
             old = self.children(server, 1)
             seen = fetch(self.port, '/one', times=100)
-            # Its workers keep connections, now more, now less.
-            self.look_at(server.pid, below=False)
+            self.look_at(server.pid)
             os.kill(server.pid, signal.SIGUSR2)
             self.other_children(server, old)
             seen += fetch(self.port, '/two', times=100)
-            self.look_at(server.pid, below=False)
-            self.look_inside(server)
+            self.look_at(server.pid)
+            self.look_inside(server.pid, directory)
             done = server.stop(signal.SIGUSR1)
         return Result(done.status, seen, done.stderr)
 
@@ -230,3 +283,14 @@ listen back
         self.assertIn("/two: ['200 /two']", done.stdout)
         self.tracked('haproxy', 500)
         self.assertGreaterEqual(self.inside['haproxy'], 2)
+
+    def test_as_a_daemon(self):
+        def session(directory):
+            path = self.configure(self.CONFIGURATION)
+            return self.daemon(['haproxy', '-D', '-f', path, '-p',
+                                self.work / 'pid'], directory, self.port,
+                               lambda: fetch(self.port, '/one', times=20),
+                               stop=signal.SIGUSR1, each=no_connections)
+        done = self.both(session)
+        self.assertIn('ended with 0\n', done.stdout)
+        self.assertEqual(self.inside['haproxy'], 1)

@@ -11,19 +11,23 @@ of each process make sense, from one snapshot to the next.
 """
 
 import collections
+import ctypes
 import http.client
 import os
 import pathlib
 import re
 import resource
 import shutil
+import signal
 
 from tests.support import figures, pprof, snapshots
-from tests.support.servers import (AGENT, HostTest, ROOT, Server, children_of,
-                                   files, leakdiff_json, wait_for)
+from tests.support.servers import (AGENT, HostTest, ROOT, Result, Server,
+                                   answers, children_of, files, leakdiff_json,
+                                   requested, wait_for)
 
 INTERVAL = '200ms'
 CORE = 1 << 20
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def user_for(name):
@@ -77,6 +81,34 @@ def family(pid):
     return [pid, *children_of(pid)]
 
 
+def adopt_orphans():
+    """Processes below this one whose parents end become its children."""
+    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1):
+        raise OSError('prctl')
+
+
+def endings():
+    """How all children of this process end, each way once."""
+    found = set()
+
+    def gone():
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return True
+        if pid:
+            found.add(f'ended with {os.waitstatus_to_exitcode(status)}\n')
+        return False
+    wait_for(gone, 'the end of all')
+    return ''.join(sorted(found))
+
+
+def kill_children():
+    for pid in children_of(os.getpid()):
+        os.kill(pid, signal.SIGKILL)
+    endings()
+
+
 def leave_cores():
     """What crashes from now on leaves a file, where the system does that."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
@@ -116,11 +148,29 @@ class RealHost(HostTest):
                 pass
             return host.stop(None)
 
-    def look_at(self, pid, below=True, each=descriptors):
-        """Notes, for both(), which descriptors a process, and each below it,
-        has open; alike processes once. Connections may still be closing: it
-        looks until nothing changes, or, the second time, until they are those
-        of the first."""
+    def daemon(self, command, directory, port, talk, pid_file='pid',
+               stop=signal.SIGTERM, each=descriptors, **options):
+        """One that goes on in the background and writes its pid into a file:
+        talk() to it gives what is seen of it. Tells how it began and, since
+        all that it leaves behind are ours, how everything of it ended."""
+        adopt_orphans()
+        self.addCleanup(kill_children)
+        begun = self.job(command, directory, **options)
+        file = self.work / pid_file
+        pid = int(wait_for(lambda: file.exists() and file.read_text(),
+                           'its pid').split()[0])
+        wait_for(lambda: answers(port), 'its port')
+        seen = talk()
+        self.look_at(pid, each)
+        self.look_inside(pid, directory)
+        os.kill(pid, stop)
+        return begun._replace(stdout=f'{begun.stdout}{seen}{endings()}')
+
+    def look_at(self, pid, each=descriptors, below=False):
+        """Notes, for both(), which descriptors a process has open, and, where
+        they begin with the same ones every time, those below it, alike ones
+        once. Connections may still be closing: it looks until nothing changes,
+        or, the second time, until they are those of the first."""
         place = len(self.descriptors)
         looks = []
 
@@ -136,13 +186,13 @@ class RealHost(HostTest):
             pass
         self.descriptors.append(looks[-1])
 
-    def look_inside(self, server, pid=None):
+    def look_inside(self, pid, directory):
         """Asks a running process and those below it for a snapshot each: each
-        writes under its own pid, and something is live in it."""
-        if server.directory is None:
-            return
-        for each in family(pid or server.pid):
-            snapshot = snapshots.load(server.request(each))
+        writes under its own pid, and something is live in it. Does nothing
+        where no agent writes into a directory."""
+        for each in family(pid) if directory else ():
+            snapshot = snapshots.load(wait_for(
+                lambda: requested(each), f'the agent in {each}'))
             self.assertEqual(snapshot.comments['pid'], str(each))
             self.assertEqual(snapshot.comments['reason'], 'request')
             self.assertGreater(snapshot.total('heap').inuse_space, 0,

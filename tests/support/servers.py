@@ -139,6 +139,17 @@ def leakagent(*arguments):
     return done.stdout
 
 
+def requested(pid):
+    """The file of a snapshot that was asked for; None while the agent of a new
+    process is starting."""
+    try:
+        return leakagent('snapshot', pid).strip()
+    except AssertionError as error:
+        if 'starting' not in str(error):
+            raise
+        return None
+
+
 class Server:
     """A program that runs until it is told to end; use as `with`."""
 
@@ -211,17 +222,8 @@ class Server:
         """As snapshot(), for hosts that have another use for the signal."""
         if self.directory is None:
             return None
-        return self.wait_for(lambda: self.requested(pid or self.pid),
+        return self.wait_for(lambda: requested(pid or self.pid),
                              f'the agent in {pid}')
-
-    def requested(self, pid):
-        """None while the agent of a new process is starting."""
-        try:
-            return leakagent('snapshot', pid).strip()
-        except AssertionError as error:
-            if 'starting' not in str(error):
-                raise
-            return None
 
     def stop(self, number=signal.SIGTERM):
         """Signals it unless number is None, and waits for its end."""
