@@ -145,8 +145,59 @@ if (!isMainThread) {
 }
 '''
 
+    CLUSTER = '''
+const cluster = require('cluster'), http = require('http');
+const { fork } = require('child_process');
+if (process.argv[2] === 'child') {
+  process.on('message', text => { process.send(text + '!'); process.exit(3); });
+} else if (cluster.isPrimary) {
+  const workers = [cluster.fork(), cluster.fork()];
+  let ready = 0, left = 200, sum = 0;
+  setTimeout(() => process.exit(1), 30000);  // or it ends before the signal
+  cluster.on('exit', (worker, code) => {
+    if (!Object.keys(cluster.workers).length)
+      process.kill(process.pid, 'SIGUSR2');
+  });
+  process.on('SIGUSR2', () => {
+    console.log('USR2');
+    const child = fork(__filename, ['child']);
+    child.on('message', text => console.log(text));
+    child.on('exit', code => process.exit(code + 4));
+    child.send('said');
+  });
+  cluster.on('listening', (worker, address) => {
+    if (++ready < 2) return;
+    const next = () => http.get({ port: address.port, agent: false }, reply => {
+      reply.on('data', data => { sum += data.length; });
+      reply.on('end', () => {
+        if (--left) return next();
+        console.log(sum);
+        for (const worker of workers) worker.send('end');
+      });
+    });
+    next();
+  });
+} else {
+  const kept = [];
+  http.createServer((request, reply) => {
+    kept.push(Buffer.allocUnsafeSlow(10000));
+    reply.end('x'.repeat(5000));
+  }).listen(0, '127.0.0.1');
+  process.on('message', () => process.exit(0));
+}
+'''
+
     def prepare(self):
         (self.work / 'job.js').write_text(self.SCRIPT)
+        (self.work / 'cluster.js').write_text(self.CLUSTER)
+
+    def test_cluster(self):
+        """Processes that serve one port, and that talk to each other."""
+        done = self.both_jobs(['node', 'cluster.js'], prepare=self.prepare,
+                              expect=7, scrub=str)
+        self.assertEqual(done.stdout, '1000000\nUSR2\nsaid!\n')
+        found = self.tracked('node', 10000)
+        self.assertEqual(len({s.comments['pid'] for s in found}), 4)
 
     def test_worker_threads(self):
         done = self.both_jobs(['node', 'job.js'], prepare=self.prepare,

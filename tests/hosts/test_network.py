@@ -26,7 +26,7 @@ class Network(RealHost):
             self.step(directory, 'openssl', 'req', '-x509', '-newkey',
                       'rsa:2048', '-nodes', '-keyout', 'key', '-out', 'cert',
                       '-subj', '/CN=localhost', '-days', '2', '-addext',
-                      'subjectAltName=IP:127.0.0.1')
+                      'subjectAltName=IP:127.0.0.1,DNS:localhost')
             seen = self.step(directory, 'openssl', 'x509', '-in', 'cert',
                              '-noout', '-subject')
             with self.host(['openssl', 's_server', '-accept',
@@ -38,6 +38,10 @@ class Network(RealHost):
                 address = f'https://127.0.0.1:{self.port}'
                 seen += self.step(directory, 'curl', '-sS', '--cacert', 'cert',
                                   *[f'{address}/page'] * 5)
+                # Names are looked up in threads.
+                seen += self.step(directory, 'curl', '-sS4Z', '--cacert',
+                                  'cert', *[f'https://localhost:{self.port}'
+                                            '/page'] * 20)
                 seen += self.step(directory, 'curl', '-sS',
                                   f'{address}/page', expect=60)
                 seen += self.step(
@@ -47,21 +51,25 @@ class Network(RealHost):
                 done = server.stop()
             return Result(done.status, seen, done.stderr)
         done = self.both(session, expect=-signal.SIGTERM)
-        self.assertEqual(done.stdout.count('a page by TLS\n'), 6)
+        self.assertEqual(done.stdout.count('a page by TLS\n'), 26)
         self.tracked('openssl', 1000)
         self.assertEqual(self.inside['openssl'], 1)
         self.tracked('curl', 100)
 
-    def query(self, name):
-        """The addresses that DNS gives for a name."""
+    def query(self, name, stream=False):
+        """The address that DNS gives for a name; by a stream, which has a
+        process of its own."""
         labels = b''.join(bytes([len(part)]) + part.encode()
                           for part in name.split('.'))
         question = struct.pack('>6H', 4711, 256, 1, 0, 0, 0) + labels + bytes(
             [0, 0, 1, 0, 1])
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+        length = struct.pack('>H', len(question)) if stream else b''
+        with socket.socket(socket.AF_INET, kind) as client:
             client.settimeout(30)
-            client.sendto(question, ('127.0.0.1', self.port))
-            reply = client.recv(4096)
+            client.connect(('127.0.0.1', self.port))
+            client.sendall(length + question)
+            reply = client.recv(4096)[len(length):]
         status = reply[3] & 15
         return f'{name} {status} {reply[-4:].hex() if not status else ""}\n'
 
@@ -94,6 +102,8 @@ class Network(RealHost):
                                 'its names')
                 seen = ''.join(self.query(f'h{i}.test')
                                for i in range(0, 2000, 20))
+                seen += ''.join(self.query(f'h{i}.test', stream=True)
+                                for i in range(5))
                 self.look_at(server.pid)
                 hosts.write_text('10.9.9.9 another.test\n')
                 os.kill(server.pid, signal.SIGUSR1)

@@ -5,9 +5,9 @@ RealHost.both() runs a session twice, in a working folder of the same name, and
 compares exit status, output, the files that are in the folder afterwards (a
 core among them, where a process could leave one), and the descriptors that
 look_at() found open. What differs between any two runs (times, pids, ports) is
-scrubbed first. Then it reads every snapshot there is, by itself and with
-leakdiff, and one of each program with Go's pprof; and looks whether the figures
-of each process make sense, from one snapshot to the next.
+scrubbed first. Then it reads the first and the last snapshot of each process,
+whose figures must make sense, one of each program with leakdiff, and of some
+with Go's pprof.
 """
 
 import collections
@@ -155,16 +155,19 @@ class RealHost(HostTest):
         all that it leaves behind are ours, how everything of it ended."""
         adopt_orphans()
         self.addCleanup(kill_children)
-        begun = self.job(command, directory, **options)
         file = self.work / pid_file
-        pid = int(wait_for(lambda: file.exists() and file.read_text(),
-                           'its pid').split()[0])
-        wait_for(lambda: answers(port), 'its port')
-        seen = talk()
-        self.look_at(pid, each)
-        self.look_inside(pid, directory)
-        os.kill(pid, stop)
-        return begun._replace(stdout=f'{begun.stdout}{seen}{endings()}')
+        # It may still belong to the group that is killed at the end.
+        with self.host(command, directory, **options) as launcher:
+            begun = launcher.stop(None)
+            wait_for(lambda: file.exists() and file.read_text(),
+                     f'a pid of what began so: {begun}')
+            wait_for(lambda: answers(port), 'its port')
+            seen = talk()
+            pid = int(file.read_text())  # it may have replaced itself
+            self.look_at(pid, each)
+            self.look_inside(pid, directory)
+            os.kill(pid, stop)
+            return begun._replace(stdout=f'{begun.stdout}{seen}{endings()}')
 
     def look_at(self, pid, each=descriptors, below=False):
         """Notes, for both(), which descriptors a process has open, and, where
@@ -191,10 +194,14 @@ class RealHost(HostTest):
         writes under its own pid, and something is live in it. Does nothing
         where no agent writes into a directory."""
         for each in family(pid) if directory else ():
-            snapshot = snapshots.load(wait_for(
-                lambda: requested(each), f'the agent in {each}'))
+            try:
+                path = wait_for(lambda: requested(each), 'a snapshot')
+            except AssertionError:
+                if os.path.exists(f'/proc/{each}/exe'):
+                    raise
+                continue  # it has ended by now
+            snapshot = snapshots.load(path)
             self.assertEqual(snapshot.comments['pid'], str(each))
-            self.assertEqual(snapshot.comments['reason'], 'request')
             self.assertGreater(snapshot.total('heap').inuse_space, 0,
                                snapshot.path)
             self.inside[snapshot.comments['command']] += 1
@@ -242,11 +249,13 @@ class RealHost(HostTest):
         """{command: the last snapshot of each of its processes}."""
         series = collections.defaultdict(list)
         for path in files(self.snapshots):
-            series[path.name.rsplit('.', 4)[0]].append(snapshots.load(path))
+            series[path.name.rsplit('.', 4)[0]].append(path)
         found = collections.defaultdict(list)
-        for of_one in series.values():
-            self.check_sense(of_one)
-            found[of_one[-1].comments['command']].append(of_one[-1])
+        for paths in series.values():
+            ends = [snapshots.load(path)
+                    for path in [*paths[:-1][:1], paths[-1]]]
+            self.check_sense(ends)
+            found[ends[-1].comments['command']].append(ends[-1])
         left = [path.name for path in self.snapshots.iterdir()
                 if not snapshots.NAME.fullmatch(path.name)]
         self.assertEqual(left, [])
@@ -259,7 +268,8 @@ class RealHost(HostTest):
         return found
 
     def check_sense(self, series):
-        """Of one process, which may execute other programs under its pid."""
+        """The first and the last of a process, which may have executed another
+        program meanwhile."""
         before = {}
         for snapshot in series:
             self.assertEqual(snapshot.comments['drops'], '0', snapshot.path)
