@@ -5,6 +5,7 @@
 #include "agent/checkers.h"
 
 #include "agent/arch.h"
+#include "agent/real.h"
 
 #include <dlfcn.h>
 #include <stddef.h>
@@ -30,8 +31,7 @@ const char *la_checkers_name(void)
 	     !name && i < sizeof(sanitizers) / sizeof(*sanitizers); i++)
 		if (dlsym(RTLD_DEFAULT, sanitizers[i].symbol))
 			name = sanitizers[i].name;
-	/* What was not found is not the host's error. */
-	dlerror();
+	la_real_forget_error();
 	return name;
 }
 

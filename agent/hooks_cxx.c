@@ -106,7 +106,7 @@ static void *look_up(void *where, enum operator_name name)
 	if (state)
 		state->own++;
 	found = dlsym(where, symbols[name]);
-	dlerror();
+	la_real_forget_error();
 	if (state)
 		state->own--;
 	return found;

@@ -9,6 +9,7 @@
 #include "agent/loader.h"
 
 #include "agent/quiet.h"
+#include "agent/real.h"
 #include "agent/system.h"
 
 #include <dlfcn.h>
@@ -74,7 +75,7 @@ void la_loader_boot(void)
 	memcpy(&find_object, &symbol, sizeof(symbol));
 	if (find_data(&data))
 		dl_iterate_phdr(note_candidates, &data);
-	dlerror();
+	la_real_forget_error();
 	for (unsigned i = 0; i < data.count; i++)
 		if (!is_owned(data.candidates[i], la_sys_gettid())) {
 			list_lock = data.candidates[i];

@@ -4,6 +4,8 @@
 
 #include "agent/lone.h"
 
+#include "agent/real.h"
+
 #include <dlfcn.h>
 
 /*
@@ -20,7 +22,7 @@ void la_lone_boot(void)
 	count = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
 	/* Not the program's copy: that comes first. */
 	single = dlsym(RTLD_NEXT, "__libc_single_threaded");
-	dlerror();
+	la_real_forget_error();
 }
 
 void la_lone_leave_out(void)

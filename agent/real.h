@@ -129,6 +129,13 @@ static inline bool la_bootstrap_owns(const void *block)
 
 size_t la_bootstrap_size(const void *block);
 
+/*
+ * What dlsym or dlopen did not find is not the host's error: to be called after
+ * them. dlerror would not do: it translates the message, under a lock of libc
+ * that the host may hold while it allocates.
+ */
+void la_real_forget_error(void);
+
 /* Where objects lie whose calls mean something; once the modules are known. */
 void la_real_locate(void);
 

@@ -370,7 +370,7 @@ void la_trigger_boot(void)
 	void *symbol = dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
 
 	memcpy(&least_stack, &symbol, sizeof(symbol));
-	dlerror();
+	la_real_forget_error();
 }
 
 /*

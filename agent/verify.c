@@ -8,6 +8,7 @@
 #include "agent/lock.h"
 #include "agent/modules.h"
 #include "agent/quiet.h"
+#include "agent/real.h"
 #include "agent/sites.h"
 #include "agent/stack.h"
 #include "agent/unwind_cursor.h"
@@ -241,7 +242,7 @@ int la_verify_boot(void)
 {
 	void *symbol = dlsym(RTLD_DEFAULT, "_dl_find_object");
 
-	dlerror();
+	la_real_forget_error();
 	memcpy(&find_object, &symbol, sizeof(symbol));
 	la_verify_wanted = true;
 	return la_cursor_remember();

@@ -31,6 +31,14 @@ class Trouble(HostTest):
                                    preload_after=library))
         self.assertEqual(len(files(self.snapshots)), 6)
 
+    def test_a_start_inside_a_lock_of_libc(self):
+        library = [program('libtranslated.so')]
+        done = run([program('endings'), 'return'], self.snapshots,
+                   preload_after=library)
+        self.assertEqual(done, run([program('endings'), 'return'],
+                                   preload_after=library))
+        self.assertEqual(len(files(self.snapshots)), 1)
+
     def test_much_thread_local_data(self):
         self.run_both([program('thread_data')])
         self.assertEqual(len(files(self.snapshots)), 1)
