@@ -39,9 +39,10 @@ class Network(RealHost):
                 seen += self.step(directory, 'curl', '-sS', '--cacert', 'cert',
                                   *[f'{address}/page'] * 5)
                 # Names are looked up in threads.
-                seen += self.step(directory, 'curl', '-sS4Z', '--cacert',
-                                  'cert', *[f'https://localhost:{self.port}'
-                                            '/page'] * 20)
+                page = f'https://localhost:{self.port}/page'
+                seen += self.step(directory, 'curl', '-sS4Z',
+                                  '--no-progress-meter', '--cacert', 'cert',
+                                  *[page] * 20)
                 seen += self.step(directory, 'curl', '-sS',
                                   f'{address}/page', expect=60)
                 seen += self.step(
