@@ -262,7 +262,7 @@ void la_options_read(struct la_options *options, char *const *environment)
 	options->exit = LA_EXIT_ON;
 	options->keep = 60;
 	la_parse_size("1G", &options->dir_limit);
-	options->depth = 64;
+	options->depth = 128;
 	options->children = true;
 	la_parse_memory("10%", &options->memory);
 

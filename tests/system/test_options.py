@@ -201,5 +201,5 @@ class Documentation(HostTest):
     def test_units_and_defaults_are_in_the_manual(self):
         text = pathlib.Path(MANUAL).read_text()
         for word in ('interval = 60', 'signal = USR2', 'keep = 60',
-                     'depth = 64', 'dir_limit = 1G'):
+                     'depth = 128', 'dir_limit = 1G'):
             self.assertRegex(text, re.escape(word).replace(r'\ ', ' *'))

@@ -92,7 +92,7 @@ static void assert_defaults(void)
 	expected.exit = LA_EXIT_ON;
 	expected.keep = 60;
 	expected.dir_limit = 1 << 30;
-	expected.depth = 64;
+	expected.depth = 128;
 	expected.children = true;
 	expected.memory.percent = 10;
 	assert_string_equal(options.dir, "");
@@ -178,7 +178,7 @@ static void test_file_that_is_not_there(void **state)
 	read_options(environment);
 	assert_said("/nowhere/at.ini: cannot be read: the defaults are used\n");
 	assert_int_equal(options.keep, 7);
-	assert_int_equal(options.depth, 64);
+	assert_int_equal(options.depth, 128);
 }
 
 static void test_folder_as_file(void **state)
