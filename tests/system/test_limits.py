@@ -125,3 +125,35 @@ class Limits(HostTest):
                            stdin='alloc 5\n',
                            extra={'TMPDIR': str(self.snapshots)})
                 self.assertEqual(done, (0, 'done alloc 5\n', ''))
+
+
+class Stacks(HostTest):
+    COUNT, SIZE, LIMIT = 10_000_000, 24, 16 << 20
+
+    def test_ten_million(self):
+        """The memory limit holds at any time; what there is no room for is in
+        one row, and nothing is lost."""
+        command = [program('many_stacks'), self.COUNT]
+        plain = run(command)
+        done = run(command, self.snapshots, memory=self.LIMIT, keep=0,
+                   interval='1s')
+        self.assertEqual(done, plain)
+        written = files(self.snapshots)
+        found = [snapshots.load(path) for path in
+                 (written[len(written) // 2], written[-1])]
+        for snapshot in found:
+            self.assertLessEqual(int(snapshot.comments['agent_bytes']),
+                                 self.LIMIT)
+            self.assertLessEqual(int(snapshot.comments['rss_anon_bytes']),
+                                 self.LIMIT + (4 << 20))
+            self.assertEqual(snapshot.comments['drops'], '0')
+        last = found[-1]
+        tracked = last.through('leaf')
+        others = sum((sample.values for sample in last.samples if
+                      [frame.marker for frame in sample.stack] ==
+                      ['[untracked stacks]']), snapshots.NOTHING)
+        both = tracked + others
+        self.assertEqual(both[:2], (self.COUNT, self.COUNT * self.SIZE))
+        self.assertEqual(both.inuse_objects, self.COUNT // 1000)
+        self.assertGreater(tracked.alloc_objects, 10_000)
+        self.assertGreater(others.alloc_objects, self.COUNT // 2)
