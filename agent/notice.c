@@ -112,20 +112,22 @@ static int borrow(void)
 	return (int)fd;
 }
 
-void la_notice_late(const char *format, ...)
+bool la_notice_late(const char *format, ...)
 {
 	int fd = borrow();
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
 	struct line line;
 	va_list arguments;
+	bool said;
 
 	if (fd < 0)
-		return;
+		return false;
 	va_start(arguments, format);
 	compose(&line, format, arguments);
 	va_end(arguments);
-	if (is_original(fd) && poll(&ready, 1, 0) == 1 &&
-	    (ready.revents & POLLOUT))
-		la_sys_write(fd, line.text, line.size);
+	said = is_original(fd) && poll(&ready, 1, 0) == 1 &&
+	       (ready.revents & POLLOUT) &&
+	       !la_sys_failed(la_sys_write(fd, line.text, line.size));
 	close(fd);
+	return said;
 }

@@ -5,6 +5,8 @@
 #ifndef LA_NOTICE_H
 #define LA_NOTICE_H
 
+#include <stdbool.h>
+
 /* At boot: remembers which file standard error is. */
 void la_notice_boot(void);
 
@@ -18,9 +20,9 @@ void la_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * Later, on the agent's thread, whose descriptors are its own: borrows the
  * host's for a moment. Programs close descriptor 2 and give its number to other
  * files: says nothing unless it is the file that it was at boot, nor where that
- * would have to wait.
+ * would have to wait. Whether it has said it.
  */
-void la_notice_late(const char *format, ...)
+bool la_notice_late(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
 #endif

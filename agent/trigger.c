@@ -185,19 +185,18 @@ int la_trigger_snapshot(const char *reason)
 	return wait_for(request);
 }
 
-/* Children inherit that it was said. */
+/* As soon as there is somebody to say it to. Children inherit that it was. */
 static void say_once(const char *problem)
 {
 	static bool said;
 
-	if (!said)
-		la_notice_late("%s (pid %d): no snapshot in %s: %s; the program "
-			       "goes on, later ones will be tried; this is said "
-			       "once, `leakagent status %d` tells more",
-			       la_process.command, la_process.pid,
-			       la_destination_path(), problem,
-			       la_process.pid);
-	said = true;
+	if (said)
+		return;
+	said = la_notice_late("%s (pid %d): no snapshot in %s: %s; the program "
+			      "goes on, later ones will be tried; this is said "
+			      "once, `leakagent status %d` tells more",
+			      la_process.command, la_process.pid,
+			      la_destination_path(), problem, la_process.pid);
 }
 
 static bool apart; /* its descriptors are its own */

@@ -161,6 +161,35 @@ class Storage(HostTest):
             self.snapshot(puppet, 4000000)
             self.assertOver(puppet, self.snapshots, [1, 2], 4321000)
 
+    def test_limits_that_come_and_go(self):
+        """Of the process, which the agent's thread has in common with it."""
+        for limit, problem in (('nofile=0', 'Too many open files'),
+                               ('fsize=600', 'File too large'),
+                               ('as=1000000', 'Cannot allocate memory')):
+            with self.subTest(limit):
+                self.snapshots = self.folder(limit)
+                with Puppet(self.snapshots, exit='off') as puppet:
+                    self.snapshot(puppet, 1000)
+                    prlimit = ['prlimit', '--pid', str(puppet.pid)]
+                    subprocess.run([*prlimit, f'--{limit}:'], check=True)
+                    puppet.obey('snapshot b')
+                    puppet.obey('snapshot c')
+                    if limit == 'nofile=0':
+                        # Nor is there one to say it by.
+                        self.assertEqual(puppet.read(puppet.errors), '')
+                        self.assertIn(problem,
+                                      leakagent('status', puppet.pid))
+                    else:
+                        self.assertSaidOnce(puppet, problem)
+                    name = limit.split('=')[0]
+                    most = subprocess.run(
+                        [*prlimit, f'--{name}', '-o', 'HARD', '--noheadings'],
+                        check=True, text=True, capture_output=True).stdout
+                    subprocess.run([*prlimit, f'--{name}={most.strip()}:'],
+                                   check=True)
+                    self.snapshot(puppet, 300000)
+                    self.assertOver(puppet, self.snapshots, [1, 2], 301000)
+
     def test_standard_error_that_is_now_a_file_of_the_hosts(self):
         """Daemons close it, and open files that get its number."""
         record = self.directory / 'record'
