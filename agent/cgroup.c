@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -129,8 +130,11 @@ uint64_t la_cgroup_memory(void)
 {
 	uint64_t limit = la_cgroup_memory_limit("");
 	struct sysinfo machine;
+	struct rlimit space;
 	uint64_t memory;
 
+	if (!getrlimit(RLIMIT_AS, &space) && space.rlim_cur < limit)
+		limit = space.rlim_cur;
 	if (sysinfo(&machine))
 		return limit;
 	memory = (uint64_t)machine.totalram * machine.mem_unit;

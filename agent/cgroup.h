@@ -14,7 +14,7 @@
  */
 uint64_t la_cgroup_memory_limit(const char *root);
 
-/* The smaller of that and the machine's memory, in bytes. */
+/* The least of that, the machine's memory and RLIMIT_AS, in bytes. */
 uint64_t la_cgroup_memory(void);
 
 #endif

@@ -85,6 +85,12 @@ class Limits(HostTest):
         self.assertTrue(any('thread cannot start: ' in line for line in said),
                         said)
 
+    def test_a_share_of_the_address_space(self):
+        self.limited('ulimit -v 1000000', self.snapshots)
+        self.assertEqual(snapshots.load(files(self.snapshots)[-1])
+                         .comments['agent_limit_bytes'],
+                         str(1000000 * 1024 // 100 * 10))
+
     def test_data(self):
         said = [self.assertLivesUnder(f'ulimit -d {kilobytes}')
                 for kilobytes in (800, 900, 1000, 1200, 2000, 10000)]
