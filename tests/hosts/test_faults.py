@@ -26,6 +26,12 @@ class SystemCalls(test_faults.SystemCalls):
         self.fail_each(test_faults.NAMED)
 
 
+class SystemCallsOfHabits(test_faults.SystemCalls):
+    """A host that looks at its descriptors, errno, mask and children."""
+    every = 1
+    host = [program('habits')]
+
+
 class LibraryCalls(test_faults.LibraryCalls):
     every = 1
 
