@@ -1,4 +1,4 @@
-/* Which paths libdw is going to try, and whether they are regular files. */
+/* Which paths libdw is going to try, and whether it may. */
 #define _GNU_SOURCE /* vasprintf */
 #include "diff/dwarf_split.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether `name`, as seen from `directory`, is absent or a regular file. */
+/* Whether `name`, as seen from `directory`, is absent or an ELF file. */
 static bool is_safe(const char *directory, const char *name)
 {
 	char *path;

@@ -45,13 +45,6 @@ static int open_regular(const char *path, struct stat *status)
 	return fd;
 }
 
-bool elf_file_may_open(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) || may_be_elf(&status);
-}
-
 static void print_build_id(char text[BUILD_ID_TEXT], const void *bytes,
 			   ssize_t length)
 {
@@ -178,6 +171,16 @@ int elf_file_open(struct elf_file **out, const char *path)
 	}
 	*out = file;
 	return 0;
+}
+
+bool elf_file_may_open(const char *path)
+{
+	struct elf_file *file;
+	int error = elf_file_open(&file, path);
+
+	if (!error)
+		elf_file_close(file);
+	return !error || error == -ENOENT;
 }
 
 void elf_file_close(struct elf_file *file)

@@ -33,7 +33,11 @@ struct elf_file {
  * *file.
  */
 int elf_file_open(struct elf_file **file, const char *path);
-/* Whether there is a regular file at this path, or nothing at all. */
+
+/*
+ * For paths that libdw is going to open itself: whether that can do no harm,
+ * since elf_file_open would take what is there, or there is nothing at all.
+ */
 bool elf_file_may_open(const char *path);
 
 void elf_file_close(struct elf_file *file);

@@ -350,11 +350,22 @@ static void test_no_file(void **state)
 /* A few kilobytes that claim to hold as many megabytes. */
 static void test_compression_bomb(void **state)
 {
+	struct question question;
+
 	(void)state;
 	sh("echo '.section .note.GNU-stack; .section .debug_macro; "
 	   ".zero 50000000' > bomb.s && "
 	   "gcc -O2 -g -gz -Wl,--build-id -o app/bomb chain.c bomb.s");
 	assert_answer(ask("app/bomb", NULL), MODULE_UNREADABLE, "");
+
+	/* Nor in a file that the debug data name. */
+	sh("gcc -O2 -g -gsplit-dwarf -o app/split chain.c && "
+	   "head -c 50000000 /dev/zero > zeros && "
+	   "objcopy --add-section .debug_macro.dwo=zeros app/split-chain.dwo && "
+	   "objcopy --compress-debug-sections app/split-chain.dwo && rm zeros");
+	question = ask("app/split", NULL);
+	question.build_id = "";
+	assert_answer(question, MODULE_FULL, "outermost chain.c:6");
 }
 
 /* Whatever is left of a file, there is an answer. */
