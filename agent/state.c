@@ -53,15 +53,15 @@ static void release(struct la_held *held)
 {
 	if (held->objects)
 		la_sites_count(held->site, held->objects, held->bytes);
-	held->objects = 0;
-	held->bytes = 0;
+	__atomic_store_n(&held->objects, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&held->bytes, 0, __ATOMIC_RELAXED);
 }
 
 void la_state_hold(struct la_state *state, struct la_held *held, uint32_t site)
 {
 	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_ACQ_REL);
 	release(held);
-	held->site = site;
+	__atomic_store_n(&held->site, site, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);
 }
 
@@ -70,22 +70,28 @@ void la_state_uncount(struct la_state *state, uint32_t site, uint64_t bytes)
 	struct la_held *held = &state->held[site % LA_HELD_COUNTS];
 
 	if (held->site == site && held->bytes >= bytes)
-		held->bytes -= bytes;
+		__atomic_store_n(&held->bytes, held->bytes - bytes,
+				 __ATOMIC_RELAXED);
 	else
 		/* Unsigned sums wrap round: this takes away. */
 		la_sites_count(site, 0, -bytes);
 }
 
+/* The thread goes on counting: each word is looked at once. */
 static void sum_state(const struct la_state *state, struct la_counts *totals,
 		      uint32_t most)
 {
 	for (unsigned i = 0; i < LA_HELD_COUNTS; i++) {
 		const struct la_held *held = &state->held[i];
+		uint32_t site = __atomic_load_n(&held->site, __ATOMIC_RELAXED);
+		uint32_t objects =
+			__atomic_load_n(&held->objects, __ATOMIC_RELAXED);
 
-		if (held->objects && held->site <= most) {
-			totals[held->site].objects += held->objects;
-			totals[held->site].bytes += held->bytes;
-		}
+		if (!objects || site > most)
+			continue;
+		totals[site].objects += objects;
+		totals[site].bytes +=
+			__atomic_load_n(&held->bytes, __ATOMIC_RELAXED);
 	}
 }
 
