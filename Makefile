@@ -159,11 +159,15 @@ clean: ## removes what was built
 
 # ---- install ----
 
-BINDIR = $(DESTDIR)$(PREFIX)/bin
-LIBDIR = $(DESTDIR)$(PREFIX)/lib
-LIBEXECDIR = $(DESTDIR)$(PREFIX)/libexec/leakagent
-DATADIR = $(DESTDIR)$(PREFIX)/share/leakagent
-DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/leakagent
+# Paths as words for the shell, whatever characters they have.
+quote = '$(subst ','\'',$(DESTDIR)$(PREFIX)$1)'
+BINDIR = $(call quote,/bin)
+LIBDIR = $(call quote,/lib)
+LIBEXECDIR = $(call quote,/libexec/leakagent)
+DATADIR = $(call quote,/share/leakagent)
+DOCDIR = $(call quote,/share/doc/leakagent)
+# What is staged for a package is not where the loader looks.
+REFRESH = $(if $(DESTDIR),:,scripts/refresh-loader $(LIBDIR))
 
 .PHONY: install
 install: all ## into PREFIX (/usr/local), below DESTDIR
@@ -173,7 +177,7 @@ install: all ## into PREFIX (/usr/local), below DESTDIR
 	install $(BUILD)/leakagent-control $(LIBEXECDIR)
 	install -m 644 conf/leakdiff-wrappers.conf $(DATADIR)
 	install -m 644 conf/leakagent.ini $(DOCDIR)
-	@[ -n "$(DESTDIR)" ] || scripts/refresh-loader $(PREFIX)/lib
+	@$(REFRESH)
 
 .PHONY: uninstall
 uninstall: ## removes what install put there
@@ -181,7 +185,7 @@ uninstall: ## removes what install put there
 		$(LIBEXECDIR)/leakagent-control $(DATADIR)/leakdiff-wrappers.conf \
 		$(DOCDIR)/leakagent.ini
 	-rmdir --ignore-fail-on-non-empty $(LIBEXECDIR) $(DATADIR) $(DOCDIR)
-	@[ -n "$(DESTDIR)" ] || scripts/refresh-loader $(PREFIX)/lib
+	@$(REFRESH)
 
 # ---- tests ----
 

@@ -186,7 +186,7 @@ static int read_agent(const char *library, struct elf_file *agent)
 	char line[4];
 	int error = elf_file_read(library, agent, line, sizeof(line));
 
-	if (error == 0 && !strpbrk(library, " :"))
+	if (error == 0 && !strpbrk(library, " :$"))
 		return 0;
 	if (error == -ENOENT)
 		complain("there is no %s: run make, or name it with --lib",
@@ -196,7 +196,8 @@ static int read_agent(const char *library, struct elf_file *agent)
 			 strerror(-error));
 	else
 		complain("%s cannot be preloaded: LD_PRELOAD takes no path "
-			 "with a space or colon", library);
+			 "with a space, colon or $: copy it elsewhere, and "
+			 "name that with --lib", library);
 	return CANNOT_RUN;
 }
 

@@ -180,12 +180,42 @@ class RefusalTest(HostTest):
         self.assertEqual(done.returncode, 126)
         self.assertRegex(done.stderr, r'there is no .*none\.so.*--lib')
 
-    def test_agent_in_a_folder_that_preload_cannot_name(self):
-        folder = self.folder('with space')
-        shutil.copy(AGENT, folder)
-        done = leakagent('run', '--lib', folder / AGENT.name, 'true')
-        self.assertEqual(done.returncode, 126)
-        self.assertIn('space or colon', done.stderr)
+    def copy_into(self, name):
+        return shutil.copy(AGENT, self.folder(name))
+
+    def test_folders_that_preload_cannot_name(self):
+        """It would take them for several, or for variables of its own."""
+        for name in ('with space', 'with:colon', '$LIB', 'a${ORIGIN}'):
+            done = leakagent('run', '--lib', self.copy_into(name), 'true')
+            self.assertEqual((done.returncode, done.stdout), (126, ''))
+            self.assertIn('space, colon or $', done.stderr)
+
+    def test_folders_that_it_can_name(self):
+        for name in ('%s%n', "it's", '"', 'tab\there', 'new\nline', 'übung',
+                     '-rf', ';exit', '`false`', '*', '\\'):
+            copy = self.copy_into(name)
+            done = run('/bin/cat', '/proc/self/maps', lib=copy)
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            self.assertIn(copy.replace('\n', '\\012'), done.stdout)
+
+    def test_words_are_passed_on_as_they_are(self):
+        words = ('a b', "it's", '"', '$HOME', '`id`', '%s%n', '*', '\\', '\n', '',
+                 ';exit 3', '--', '-rf', '\x1b')
+        done = run('/usr/bin/printf', '%s|', *words)
+        self.assertEqual(done.stdout, ''.join(f'{word}|' for word in words))
+        for word in words:
+            done = leakagent('run', '--lib', AGENT, '--interval', '0',
+                             '--exit', 'off', '--only', word, '--',
+                             '/usr/bin/printenv', 'LEAKAGENT_ONLY')
+            self.assertEqual((done.stdout, done.stderr), (f'{word}\n', ''))
+
+    def test_the_script_by_any_name(self):
+        folder = self.folder("of it's $own; `false` %s")
+        copy = copy_installed(folder)[0]
+        done = leakagent('run', '--lib', AGENT, '--interval', '0',
+                         '--exit', 'off', '/bin/echo', 'good', command=copy)
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, 'good\n', ''))
 
     if os.geteuid() == 0:  # nobody else may give these away
         def test_own_setuid_program_runs(self):

@@ -65,6 +65,30 @@ class StagedTest(HostTest):
                          .exists())
 
 
+class OddNamesTest(HostTest):
+    """Paths are words for the shell, as they are."""
+
+    def test_below_destdir(self):
+        for name in ('with space', "it's", '"', ';exit', '*', '`false`', '-d'):
+            with self.subTest(name):
+                stage = self.folder(name)
+                # What two words would name is somebody else's.
+                other = self.directory / 'with'
+                other.write_text('kept')
+                make('install', f'DESTDIR={stage}', 'PREFIX=/usr')
+                self.assertEqual(files_below(stage / 'usr'), INSTALLED)
+                make('uninstall', f'DESTDIR={stage}', 'PREFIX=/usr')
+                self.assertEqual(files_below(stage), set())
+                self.assertEqual(other.read_text(), 'kept')
+
+    def test_what_preload_cannot_name(self):
+        prefix = self.folder('with space')
+        done = make('install', f'PREFIX={prefix}')
+        self.assertIn(f'LD_PRELOAD cannot name {prefix}/lib/libleakagent.so',
+                      done.stdout)
+        self.assertEqual(files_below(prefix), INSTALLED)
+
+
 class PrivatePrefixTest(HostTest):
     def test_says_how_to_preload_from_where_the_loader_does_not_look(self):
         done = make('install', f'PREFIX={self.directory}')
