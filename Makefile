@@ -211,6 +211,11 @@ $(BUILD)/tests/programs/%: tests/programs/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) $(DEPENDENCIES) -o $@ $< $(EXTRA_FLAGS)
 
+# It is linked with this.
+$(BUILD)/tests/programs/resolvers: private EXTRA_FLAGS += \
+	$(BUILD)/tests/programs/libresolvers.so -Wl,-rpath,'$$ORIGIN'
+$(BUILD)/tests/programs/resolvers: $(BUILD)/tests/programs/libresolvers.so
+
 # Archives, so that a test links just what it uses.
 $(BUILD)/agent-unit.a: $(AGENT_UNIT_OBJECTS)
 $(BUILD)/diff-unit.a: $(DIFF_LIB_OBJECTS)

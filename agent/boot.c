@@ -65,6 +65,7 @@ static const char *checker; /* the tool that it belongs to instead, or NULL */
 extern void *__libc_stack_end;
 /* Registers without tying the handler to when an object is finalised. */
 extern int __cxa_atexit(void (*handler)(void *), void *argument, void *object);
+extern int __cxa_at_quick_exit(void (*handler)(void *), void *object);
 
 static int learn_main_stack(void)
 {
@@ -180,16 +181,25 @@ void la_boot_look(struct la_state *state, const void *frame)
 		start_thread();
 }
 
-/* When the agent's thread still waits, it does so no longer. */
+/* Where the agent's thread still waits for something, it does so no longer. */
+static void hurry(const void *frame)
+{
+	struct la_state *state = la_boot_waits ? la_state_get() : NULL;
+
+	if (state)
+		la_boot_look(state, frame);
+	else if (!la_trigger_begun() && !la_quiet_now())
+		start_thread();
+}
+
 static int snapshot(const char *reason, const void *frame)
 {
-	struct la_state *state;
 	int result;
 
+	if (la_process_is_another())
+		return -ESRCH;
 	do {
-		state = la_boot_waits ? la_state_get() : NULL;
-		if (state)
-			la_boot_look(state, frame);
+		hurry(frame);
 		result = la_trigger_snapshot(reason);
 	} while (result == -EAGAIN);
 	return result;
@@ -234,6 +244,12 @@ static void at_exit(void *unused)
 	(void)unused;
 	if (active && options.exit != LA_EXIT_OFF)
 		snapshot("exit", __builtin_frame_address(0));
+}
+
+static void at_quick_end(void *unused)
+{
+	(void)unused;
+	la_boot_exit_now();
 }
 
 /* The name that the program was started by, which may be a link's. */
@@ -334,6 +350,7 @@ static void activate(void)
 	la_lone_boot();
 	/* Registered before the host's handlers, so it runs after them. */
 	__cxa_atexit(at_exit, NULL, NULL);
+	__cxa_at_quick_exit(at_quick_end, NULL);
 	la_signals_install(&options);
 	/* From here on, what is allocated is the host's. */
 	la_tracker_set_mode(options.start ? LA_MODE_OFF : LA_MODE_ON);
@@ -409,7 +426,7 @@ static void boot_once(uintptr_t caller)
 
 struct la_state *la_boot_early(const void *frame)
 {
-	if (!begun)
+	if (!begun && la_real_callable())
 		boot_once(la_arch_caller(frame).pc);
 	/* What boot itself allocates is let through untracked. */
 	return la_mode_now() == LA_MODE_PASSIVE ? NULL : la_state_get();

@@ -95,8 +95,11 @@ LA_EXPORT void *calloc(size_t count, size_t size)
 static void *leave_bootstrap(void *old, size_t size)
 {
 	size_t had = la_bootstrap_size(old);
-	void *block = malloc(size);
+	void *block;
 
+	if (!la_real_ready())
+		return la_plain_realloc(old, size);
+	block = malloc(size);
 	if (block)
 		memcpy(block, old, had < size ? had : size);
 	return block;

@@ -57,15 +57,39 @@ static bool search(void)
 	return complete;
 }
 
+/*
+ * While the loader relocates what it has loaded, functions that choose others
+ * (IFUNC) may allocate. The agent itself is relocated after libraries that come
+ * behind it: until this holds its own address, nothing can be called that is not
+ * the agent's own, nor thread-local data used. And libc's is filled in after all
+ * relocations, as is this one.
+ */
+static const void *const volatile own_address = (const void *)&own_address;
+static __thread volatile bool filled_in = true;
+
+bool la_real_callable(void)
+{
+	return own_address == (const void *)&own_address && filled_in;
+}
+
 bool la_real_look(void)
 {
 	static bool begun;
 
+	if (!la_real_callable())
+		return false;
 	/* Also by the search itself, and after one that was in vain. */
 	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL))
 		return la_real_known();
 	__atomic_store_n(&la_real_found, search(), __ATOMIC_RELEASE);
 	return la_real_known();
+}
+
+static void *out_of_memory(void)
+{
+	if (la_real_callable())
+		errno = ENOMEM;
+	return NULL;
 }
 
 static void *bootstrap_alloc(size_t alignment, size_t size)
@@ -77,10 +101,8 @@ static void *bootstrap_alloc(size_t alignment, size_t size)
 	do {
 		start = (used + HEADER + alignment - 1) & ~(alignment - 1);
 		if (size > LA_BOOTSTRAP_BYTES || alignment > 4096 ||
-		    start + size > LA_BOOTSTRAP_BYTES) {
-			errno = ENOMEM;
-			return NULL;
-		}
+		    start + size > LA_BOOTSTRAP_BYTES)
+			return out_of_memory();
 		end = start + size;
 	} while (!__atomic_compare_exchange_n(&bootstrap_used, &used, end,
 					      false, __ATOMIC_RELAXED,
@@ -109,10 +131,8 @@ void *la_plain_calloc(size_t count, size_t size)
 
 	if (la_real_ready())
 		return la_real.calloc(count, size);
-	if (__builtin_mul_overflow(count, size, &bytes)) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return out_of_memory();
 	return bootstrap_alloc(HEADER, bytes); /* never used before: zero */
 }
 
@@ -124,15 +144,18 @@ void *la_plain_memalign(size_t alignment, size_t size)
 
 void *la_plain_realloc(void *block, size_t size)
 {
+	char *from = block, *moved;
+	size_t old;
+
 	if (la_real_ready())
 		return la_real.realloc(block, size);
-	void *moved = bootstrap_alloc(HEADER, size);
-
-	if (moved && block && la_bootstrap_owns(block)) {
-		size_t old = la_bootstrap_size(block);
-
-		memcpy(moved, block, old < size ? old : size);
-	}
+	moved = bootstrap_alloc(HEADER, size);
+	if (!moved || !block || !la_bootstrap_owns(block))
+		return moved;
+	old = la_bootstrap_size(block);
+	/* Not memcpy: see own_address. */
+	for (volatile size_t i = 0; i < old && i < size; i++)
+		moved[i] = from[i];
 	return moved;
 }
 

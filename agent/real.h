@@ -81,6 +81,9 @@ struct la_real {
 
 extern struct la_real la_real;
 
+/* Whether the loader is so far that others' functions can be called. */
+bool la_real_callable(void);
+
 /* The rest of la_real_ready. */
 bool la_real_look(void);
 extern bool la_real_found;

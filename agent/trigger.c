@@ -54,6 +54,7 @@ struct request {
 
 static const struct la_options *options;
 static uint32_t running;
+static bool begun; /* in this process; it may have ended since */
 static uint32_t posted; /* enum la_post bits */
 static struct request *requests;
 /* One is always there, however little memory is. */
@@ -422,8 +423,15 @@ int la_trigger_start(const struct la_options *from)
 	state->own--;
 	if (error)
 		__atomic_store_n(&running, 0, __ATOMIC_RELEASE);
+	else
+		begun = true;
 	errno = host_errno;
 	return error;
+}
+
+bool la_trigger_begun(void)
+{
+	return begun;
 }
 
 void la_trigger_stop(void)
@@ -465,6 +473,7 @@ int la_trigger_resume(void)
 void la_trigger_after_fork(void)
 {
 	running = 0;
+	begun = false;
 	thread_id = 0;
 	posted = 0;
 	requests = NULL;

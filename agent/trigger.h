@@ -17,6 +17,9 @@ void la_trigger_boot(void);
 /* Starts the thread, if it does not run; on a host thread. 0 or -errno. */
 int la_trigger_start(const struct la_options *options);
 
+/* Whether it was started in this process, whatever became of it. */
+bool la_trigger_begun(void);
+
 enum la_post {
 	LA_POST_SIGNAL = 1,
 	LA_POST_GROWTH = 2,

@@ -273,7 +273,7 @@ class HostTest(unittest.TestCase):
     def run_both(self, command, **options):
         """Without and with the agent: all that is seen must be the same."""
         plain = run(command, None, stdin=options.get('stdin', ''),
-                    cwd=options.get('cwd'))
+                    cwd=options.get('cwd'), extra=options.get('extra'))
         watched = run(command, self.snapshots, **options)
         self.assertEqual(plain, watched)
         return watched

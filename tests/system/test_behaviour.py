@@ -23,7 +23,8 @@ class Host(HostTest):
 
 class Endings(Host):
     def reasons_after(self, *arguments, command='endings', **options):
-        self.run_both([program('endings'), *arguments], **options)
+        name = 'late' if command == 'late' else 'endings'
+        self.run_both([program(name), *arguments], **options)
         return reasons(files(self.snapshots, command=command))
 
     def test_return_from_main(self):
@@ -88,6 +89,58 @@ class Endings(Host):
     def test_deadly_signals_still_kill(self):
         self.assertEqual(
             self.reasons_after(int(signal.SIGSEGV), exit='always'), [])
+
+    def test_ends_that_libc_has_two_of(self):
+        for ending, expected in (('on', []), ('always', ['exit'])):
+            with self.subTest(ending):
+                self.snapshots = self.folder(ending)
+                self.assertEqual(
+                    self.reasons_after('quick_exit', command='late',
+                                       exit=ending), expected)
+
+    def test_objects_that_end_late(self):
+        """Destructors and handlers allocate where threads and the program end,
+        also after the agent's own part in that."""
+        for how in ('return', 'exit', 'thread'):
+            for sample in (0, '512k'):
+                with self.subTest(how=how, sample=sample):
+                    self.snapshots = self.folder(f'{how}-{sample}')
+                    self.run_both([program('late'), how], sample=sample)
+                    snapshot = self.only_snapshot()
+                    self.assertEqual(snapshot.comments['reason'], 'exit')
+                    if not sample:
+                        self.check_late(snapshot, how)
+
+    def check_late(self, snapshot, how):
+        self.assertEqual(self.live('late_keep', snapshot), (1, 4321))
+        # Nothing that was freed in the very last moments counts as live.
+        self.assertEqual(self.live('late_work', snapshot), (0, 0))
+        threads = 20 + (how == 'thread')
+        kind = snapshot.total('thread')
+        self.assertEqual(kind.alloc_objects, threads)
+
+    def test_before_main(self):
+        for how, reasons_then in (('fork', ['exit', 'exit']),
+                                  ('thread', ['exit']), ('exit', ['exit']),
+                                  ('_exit', ['exit']), ('exec', ['exec'])):
+            with self.subTest(how):
+                self.snapshots = self.folder(how)
+                self.run_both([program('beginnings')],
+                              extra={'BEGINNING': how}, exit='always')
+                found = files(self.snapshots, command='beginnings')
+                self.assertEqual(reasons(found), reasons_then)
+                kept = (2, 333) if how in ('fork', 'thread') else (1, 111)
+                for path in found:
+                    self.assertEqual(self.live('beginnings_keep',
+                                               snapshots.load(path)), kept)
+
+    def test_functions_that_are_chosen_as_they_are_loaded(self):
+        for extra in ({}, {'LD_BIND_NOW': '1'}):
+            with self.subTest(extra):
+                self.snapshots = self.folder(f'chosen-{len(extra)}')
+                self.run_both([program('resolvers')], extra=extra)
+                self.assertEqual(self.live('resolvers_keep',
+                                           self.only_snapshot()), (1, 777))
 
     def test_exec(self):
         for how in ('execv', 'execve', 'execvp', 'execvpe', 'execl', 'execlp',

@@ -1,0 +1,44 @@
+/* build: -fno-plt -Wl,-soname,libresolvers.so */
+/*
+ * A function that is chosen while this library is relocated: the one that
+ * chooses allocates, when libraries that were loaded before this one, such as
+ * an agent, are not yet relocated themselves.
+ */
+#include "tests/programs/resolvers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *whole;
+
+static int answer(void)
+{
+	return 42;
+}
+
+static int (*choose(void))(void)
+{
+	char *block = calloc(10, 10);
+	void *other = malloc(5000), *aligned;
+
+	free(other);
+	if (!posix_memalign(&aligned, 64, 64))
+		free(aligned);
+	if (block && !block[99])
+		block = realloc(block, RESOLVERS_BYTES);
+	memset(block, 'r', RESOLVERS_BYTES);
+	whole = block;
+	return answer;
+}
+
+static int chosen(void) __attribute__((ifunc("choose")));
+
+int libresolvers_answer(void)
+{
+	return chosen();
+}
+
+char *libresolvers_block(void)
+{
+	return whole;
+}
