@@ -14,6 +14,7 @@
 
 #define THREADS 4
 #define BLOCKS 1000
+#define BURST 500
 
 void *forks_blocks[BLOCKS];
 static atomic_bool threads_end;
@@ -29,12 +30,15 @@ __attribute__((noinline)) static void forks_keep(int count)
 
 __attribute__((noinline)) static void *allocate_and_free(void *argument)
 {
-	while (!threads_end) {
+	for (unsigned i = 0; !threads_end; i++) {
 		char *block = malloc(100);
 
 		if (block)
 			block[0] = 1;
 		free(realloc(block, 5000));
+		/* Fork wants its turn, too. */
+		if (i % BURST == 0)
+			usleep(200);
 	}
 	return argument;
 }

@@ -90,6 +90,27 @@ class Endings(Host):
         self.assertEqual(
             self.reasons_after(int(signal.SIGSEGV), exit='always'), [])
 
+    def test_crashes(self):
+        for how, status in (('abort', -signal.SIGABRT), ('report', 9),
+                            ('overflow', 9), ('again', -signal.SIGSEGV)):
+            for ending in ('on', 'always'):
+                with self.subTest(how=how, ending=ending):
+                    self.snapshots = self.folder(f'{how}-{ending}')
+                    done = self.run_both([program('crashes'), how],
+                                         exit=ending)
+                    self.assertEqual(done.status, status)
+                    if how != 'overflow':
+                        # A handler's _exit is one like any other.
+                        self.assertEqual(
+                            reasons(files(self.snapshots)),
+                            ['exit'] if (how, ending) == ('report', 'always')
+                            else [])
+
+    def test_crashes_that_are_survived(self):
+        self.run_both([program('crashes'), 'return'])
+        self.assertEqual(self.live('crashes_keep', self.only_snapshot()),
+                         (1000, 50000))
+
     def test_ends_that_libc_has_two_of(self):
         for ending, expected in (('on', []), ('always', ['exit'])):
             with self.subTest(ending):
@@ -169,7 +190,7 @@ class Endings(Host):
         self.assertEqual(self.live('endings_alloc', last), (1, 12345))
 
     def test_spawned_children(self):
-        for how in ('spawn', 'vfork'):
+        for how in ('spawn', 'vfork', 'system', 'popen'):
             with self.subTest(how):
                 self.snapshots = self.folder(how)
                 self.assertEqual(
@@ -196,6 +217,22 @@ class Processes(Host):
                    if self.live('forks_keep', s)[0] != 100}
         self.assertEqual(parents, {s.comments['pid'] for s in found
                                    if self.live('forks_keep', s)[0] == 100})
+
+    def test_the_first_process_of_a_namespace(self):
+        """Of process ids: it is number 1 there, and not outside."""
+        first = ['unshare', '--pid', '--fork', '--kill-child']
+        for more in ([], ['--mount-proc']):
+            with self.subTest(more):
+                self.snapshots = self.folder(f'namespace-{len(more)}')
+                self.run_both([*first, *more, program('forks'), 3],
+                              only='forks')
+                found = [snapshots.load(path)
+                         for path in files(self.snapshots)]
+                self.assertEqual(sorted(int(s.comments['pid'])
+                                        for s in found)[0], 1)
+                self.assertEqual(len({s.comments['pid'] for s in found}), 4)
+                self.assertEqual(sorted(self.live('forks_keep', s)[0]
+                                        for s in found), [1, 2, 3, 100])
 
     def test_nothing_allocated(self):
         self.run_both([program('silent')])
