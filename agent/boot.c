@@ -542,6 +542,12 @@ void la_boot_exit_now(void)
 	errno = host_errno;
 }
 
+void la_boot_move(void)
+{
+	if (active && !la_quiet_now() && !la_process_is_another())
+		la_trigger_settle();
+}
+
 static bool launcher(void)
 {
 	return la_process.forked &&

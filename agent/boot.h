@@ -43,6 +43,9 @@ void la_boot_look(struct la_state *state, const void *frame);
 /* _exit is about to end the process. */
 void la_boot_exit_now(void);
 
+/* The program is about to change its root directory or its user. */
+void la_boot_move(void);
+
 /* The program is about to be replaced by another. */
 void la_boot_exec(void);
 

@@ -20,6 +20,7 @@ enum { LIST_BYTES = 32 * 1024 };
 
 static char path[PATH_MAX];
 static int descriptor = -1;
+static struct stat root; /* at boot */
 
 /* 0, or why nothing can be written there. */
 static int try_folder(const char *candidate)
@@ -61,6 +62,8 @@ void la_destination_choose(const char *wanted, const char *temporary)
 	const char *chosen = *wanted ? wanted : ".";
 	int host_errno = errno, error;
 
+	if (stat("/", &root))
+		root.st_nlink = 0;
 	if (!temporary || !*temporary || try_folder(temporary))
 		temporary = "/tmp";
 	error = try_folder(chosen);
@@ -77,6 +80,14 @@ void la_destination_choose(const char *wanted, const char *temporary)
 			snprintf(path, sizeof(path), "%s", temporary);
 	}
 	errno = host_errno;
+}
+
+bool la_destination_moved(void)
+{
+	struct stat now;
+
+	return root.st_nlink && !stat("/", &now) &&
+	       (now.st_dev != root.st_dev || now.st_ino != root.st_ino);
 }
 
 const char *la_destination_path(void)

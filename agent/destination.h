@@ -18,6 +18,12 @@ void la_destination_choose(const char *wanted, const char *temporary);
 const char *la_destination_path(void);
 
 /*
+ * Whether this process has another root directory: then the path leads
+ * elsewhere. Of the calling thread: the agent's may have begun before that.
+ */
+bool la_destination_moved(void);
+
+/*
  * Opens it where that is called for, which *opened tells: at first, and when
  * another folder has its name since. Its descriptor, or -errno.
  */

@@ -4,6 +4,7 @@
 
 #include "agent/dump.h"
 
+#include "agent/destination.h"
 #include "agent/format/keys.h"
 #include "agent/growth.h"
 #include "agent/memory.h"
@@ -158,6 +159,9 @@ int la_dump(const char *reason, char path[PATH_MAX])
 
 const char *la_dump_problem(int error)
 {
+	if (error == -ENOENT && la_destination_moved())
+		return "it is not below the program's new root directory "
+		       "(chroot)";
 	return error == -EDQUOT ? "dir_limit, or the disk quota, is reached" :
 				  strerrordesc_np(-error);
 }

@@ -68,6 +68,16 @@ typedef void (*la_signal_handler)(int);
 	X(__sysv_signal, la_signal_handler, (int, la_signal_handler))          \
 	X(execveat, int,                                                       \
 	  (int, const char *, char *const[], char *const[], int))              \
+	X(chroot, int, (const char *))                                         \
+	X(setuid, int, (uid_t))                                                \
+	X(seteuid, int, (uid_t))                                               \
+	X(setreuid, int, (uid_t, uid_t))                                       \
+	X(setresuid, int, (uid_t, uid_t, uid_t))                               \
+	X(setgid, int, (gid_t))                                                \
+	X(setegid, int, (gid_t))                                               \
+	X(setregid, int, (gid_t, gid_t))                                       \
+	X(setresgid, int, (gid_t, gid_t, gid_t))                               \
+	X(setgroups, int, (size_t, const gid_t *))                             \
 	X(__libc_start_main, int,                                              \
 	  (int (*)(int, char **, char **), int, char **, void (*)(void),       \
 	   void (*)(void), void (*)(void), void *))

@@ -25,6 +25,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ struct request {
 
 static const struct la_options *options;
 static uint32_t running;
+static uint32_t settled; /* futex: it has opened its folder */
 static bool begun; /* in this process; it may have ended since */
 static uint32_t posted; /* enum la_post bits */
 static struct request *requests;
@@ -136,6 +138,17 @@ static bool wait_quietly(const uint32_t *word, uint64_t patience)
 		la_arch_pause();
 	}
 	return true;
+}
+
+void la_trigger_settle(void)
+{
+	static const struct timespec look_every = { .tv_sec = LOOK_EVERY_S };
+	int host_errno = errno;
+
+	while (begun && !__atomic_load_n(&settled, __ATOMIC_ACQUIRE) &&
+	       thread_lives())
+		la_sys_futex_wait(&settled, 0, &look_every);
+	errno = host_errno;
 }
 
 static int wait_for(struct request *request)
@@ -307,12 +320,11 @@ static void wait_for_work(uint32_t seen)
 			  due == UINT64_MAX ? NULL : &timeout);
 }
 
-/* What has descriptors of its own. */
-static void open_files(void)
+/* From here on others find the agent. */
+static void open_page(void)
 {
 	uint32_t *page_wake;
 
-	la_store_open();
 	page_wake = la_control_open(options);
 	if (page_wake)
 		__atomic_store_n(&wake_word, page_wake, __ATOMIC_SEQ_CST);
@@ -340,7 +352,11 @@ static void *run(void *argument)
 	prctl(PR_SET_NAME, "leakagent");
 	apart = la_apart_begin();
 	if (apart)
-		open_files();
+		la_store_open();
+	__atomic_store_n(&settled, 1, __ATOMIC_RELEASE);
+	la_sys_futex_wake(&settled, INT_MAX);
+	if (apart)
+		open_page();
 	else if (!la_process.forked)
 		la_notice("%s: no snapshots: close_range and unshare are both "
 			  "refused here, and the agent must not use the "
@@ -474,6 +490,7 @@ void la_trigger_after_fork(void)
 {
 	running = 0;
 	begun = false;
+	settled = 0;
 	thread_id = 0;
 	posted = 0;
 	requests = NULL;

@@ -20,6 +20,12 @@ int la_trigger_start(const struct la_options *options);
 /* Whether it was started in this process, whatever became of it. */
 bool la_trigger_begun(void);
 
+/*
+ * Waits until the thread, if it was started, has its own root and descriptors
+ * and has opened its folder. Any host thread.
+ */
+void la_trigger_settle(void);
+
 enum la_post {
 	LA_POST_SIGNAL = 1,
 	LA_POST_GROWTH = 2,

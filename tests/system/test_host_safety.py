@@ -128,6 +128,44 @@ class Files(HostTest):
         done = self.run_both([program('privileges'), 20], exit='off')
         self.assertEqual((done.status, done.stdout), (0, ''))
 
+    def moved(self, *how, mode=0o777):
+        """The snapshots of a host that goes elsewhere and has children, and
+        what was said about those that there could be none of."""
+        self.snapshots = self.folder('-'.join([how[0], f'{mode:o}']))
+        self.snapshots.chmod(mode)
+        command = [program('moved'), *how]
+        done = run(command, self.snapshots)
+        self.assertEqual(done._replace(stderr=''), run(command))
+        found = [snapshots.load(path) for path in files(self.snapshots)]
+        for snapshot in found:
+            ours = snapshot.through('moved_keep').inuse_objects
+            self.assertEqual(ours, 1 if snapshot is found[0] else 2)
+        return found, done.stderr.splitlines()
+
+    def test_another_root(self):
+        """The process itself writes on; its children cannot, and say so."""
+        found, said = self.moved('root', self.folder('jail'))
+        self.assertEqual(len(found), 1)
+        self.assertEqual(len(said), 3)
+        for line in said:
+            self.assertRegex(line, r'\Aleakagent: moved \(pid \d+\): no '
+                                   rf'snapshot in {self.snapshots}: .*chroot')
+
+    def test_another_user(self):
+        for how in ('user', 'user-later'):
+            with self.subTest(how):
+                found, said = self.moved(how)
+                self.assertEqual((len(found), said), (4, []))
+
+    def test_another_user_who_may_not_write_there(self):
+        for how, written in (('user', 0), ('user-later', 1)):
+            with self.subTest(how):
+                found, said = self.moved(how, mode=0o755)
+                self.assertEqual((len(found), len(said)),
+                                 (written, 4 - written))
+                for line in said:
+                    self.assertIn('Permission denied', line)
+
     def test_files_of_others_cost_none_of_ours(self):
         with Puppet(self.snapshots, dir_limit='200k') as puppet:
             puppet.obey('alloc 1000')
