@@ -14,6 +14,7 @@
 #define _GNU_SOURCE /* RTLD_NEXT */
 
 #include "agent/hook.h"
+#include "agent/stack.h"
 #include "agent/symbols.h"
 
 #include <dlfcn.h>
@@ -129,8 +130,46 @@ static void *search_object(enum operator_name name, uint32_t module)
  */
 static __thread uintptr_t last_own;
 
-static struct next find_own(enum operator_name name, uintptr_t caller)
+/* What the thread's stack is searched for, and with what result. */
+static __thread uint32_t runtime, user;
+
+static bool is_elsewhere(uintptr_t pc)
 {
+	uint32_t module = la_modules_find(pc);
+
+	if (module == runtime || (module && la_module_at(module)->ours))
+		return false;
+	user = module;
+	return true;
+}
+
+/*
+ * A C++ runtime that calls an operator is served as whoever had it loaded: the
+ * loader looks there first. That is taken to be the object that called into the
+ * runtime, if it needs it and so has it loaded.
+ */
+static uint32_t user_of(uint32_t module, const void *frame)
+{
+	const struct la_state *state = la_state_get();
+
+	runtime = module;
+	user = 0;
+	if (!state || la_state_inside_tracker(state))
+		return 0;
+	la_stack_has(state, la_arch_caller(frame), is_elsewhere);
+	return user && la_symbols_needs(user, module) ? user : 0;
+}
+
+/* Whether the object defines the operator that it would be served with. */
+static bool defines(uint32_t module, const struct next *next)
+{
+	return module && module == la_modules_find((uintptr_t)next->function);
+}
+
+static struct next find_own(enum operator_name name, uintptr_t caller,
+			    const void *frame)
+{
+	struct next next;
 	uint32_t module, generation;
 
 	if (la_modules_suspected())
@@ -146,8 +185,11 @@ static struct next find_own(enum operator_name name, uintptr_t caller)
 		own_operators[name].module = module;
 		own_operators[name].generation = generation;
 	}
-	last_own = (uintptr_t)own_operators[name].next.function;
-	return own_operators[name].next;
+	next = own_operators[name].next;
+	if (defines(module, &next) && user_of(module, frame))
+		next.function = search_object(name, user);
+	last_own = (uintptr_t)next.function;
+	return next;
 }
 
 static void *search_program(enum operator_name name)
@@ -171,14 +213,15 @@ static void __attribute__((constructor)) search_all(void)
 	searched = true;
 }
 
-static struct next find(enum operator_name name, uintptr_t caller)
+static struct next find(enum operator_name name, uintptr_t caller,
+			const void *frame)
 {
 	void *found = __atomic_load_n(&next_operators[name], __ATOMIC_ACQUIRE);
 
 	if (la_unlikely(!found) && !searched)
 		found = search_program(name);
 	if (la_unlikely(!found))
-		return find_own(name, caller);
+		return find_own(name, caller, frame);
 	return (struct next){
 		.function = found,
 		.records = la_in_range(la_allocator_range, (uintptr_t)found),
@@ -230,7 +273,7 @@ static inline void deleted(const struct next *next, void *block,
 	LA_EXPORT void *symbol parameters;                                     \
 	LA_EXPORT void *symbol parameters                                      \
 	{                                                                      \
-		const struct next next = find(name, LA_CALLER);               \
+		const struct next next = find(name, LA_CALLER, LA_FRAME);     \
 		void *(*function) parameters = next.function;                  \
 		struct la_state *state;                                        \
                                                                                \
@@ -246,7 +289,7 @@ static inline void deleted(const struct next *next, void *block,
 	LA_EXPORT void symbol parameters;                                      \
 	LA_EXPORT void symbol parameters                                       \
 	{                                                                      \
-		const struct next next = find(name, LA_CALLER);               \
+		const struct next next = find(name, LA_CALLER, LA_FRAME);     \
 		void (*function) parameters = next.function;                   \
                                                                                \
 		deleted(&next, block, LA_FRAME);                                \

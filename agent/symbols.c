@@ -179,3 +179,18 @@ void *la_symbols_find(uint32_t module, const char *name)
 	}
 	return found;
 }
+
+bool la_symbols_needs(uint32_t module, uint32_t other)
+{
+	struct queue queue = { .count = 0 };
+
+	enqueue(&queue, module);
+	for (unsigned i = 0; i < queue.count; i++) {
+		struct tables tables = tables_of(la_module_at(queue.modules[i]));
+
+		if (i && queue.modules[i] == other)
+			return true;
+		enqueue_needed(&queue, &tables);
+	}
+	return false;
+}

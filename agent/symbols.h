@@ -17,4 +17,7 @@ const char *la_symbols_soname(const struct la_module *module);
  */
 void *la_symbols_find(uint32_t module, const char *name);
 
+/* Whether an object needs another, or what needs it. On the same conditions. */
+bool la_symbols_needs(uint32_t module, uint32_t other);
+
 #endif

@@ -113,6 +113,11 @@ class Memory(HostTest):
                               program('libown_new.so'), copy])
         self.assertEqual(done.stdout, 'its own\n' * 4)
 
+    def test_operators_of_a_plugin_that_brings_the_runtime(self):
+        done = self.run_both([program('own_operators'),
+                              program('libown_runtime.so')])
+        self.assertEqual(done.stdout, 'its own\n')
+
     def test_operators_of_libraries_that_others_need(self):
         """A host in C loads a library that needs another one in C++, whose
         constructors use new and delete."""

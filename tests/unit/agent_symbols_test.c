@@ -46,6 +46,9 @@ static void test_in_what_it_needs(void **state)
 	assert_non_null(la_symbols_find(own, "malloc"));
 	/* Loaded, but this program does not need it. */
 	assert_null(la_symbols_find(own, "deflate"));
+	assert_true(la_symbols_needs(own, module_at(dlsym(library, "malloc"))));
+	assert_false(la_symbols_needs(own, other));
+	assert_false(la_symbols_needs(own, own));
 }
 
 static void test_what_there_is_not(void **state)
