@@ -2,6 +2,8 @@
  * Allocates 12,345 bytes and ends in one of the ways there are.
  *
  * usage: endings return|exit|_exit|SIGNAL-NUMBER
+ *        endings daemon                        goes on without its parent
+ *        endings in-thread PROGRAM [ARG...]    as execv, in another thread
  *        endings execv PROGRAM [ARGUMENT...]   becomes that program, or says
  *                                              why not and returns; so with
  *                                              every other function of exec,
@@ -13,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -23,6 +26,13 @@
 
 extern char **environ;
 void *endings_block;
+
+__attribute__((noinline)) static void endings_alloc_more(void)
+{
+	endings_block = malloc(54321);
+	if (!endings_block)
+		abort();
+}
 
 __attribute__((noinline)) static void endings_alloc(void)
 {
@@ -90,8 +100,15 @@ static void become(const char *how, char **arguments)
 	perror(path);
 }
 
+static void *become_in_thread(void *arguments)
+{
+	become("execv", arguments);
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
+	pthread_t thread;
 	const char *how = argc > 1 ? argv[1] : "";
 
 	endings_alloc();
@@ -99,8 +116,19 @@ int main(int argc, char **argv)
 		exit(3);
 	} else if (!strcmp(how, "_exit")) {
 		_exit(4);
+	} else if (!strcmp(how, "daemon")) {
+		if (daemon(1, 1))
+			return 7;
+		endings_alloc_more();
+		puts("a daemon");
+	} else if (!strcmp(how, "in-thread")) {
+		pthread_create(&thread, NULL, become_in_thread, argv + 2);
+		pthread_join(thread, NULL);
+		return 8;
 	} else if (argc > 2 && strstr(how, "exec")) {
 		become(how, argv + 2);
+		/* It could not: all goes on as before. */
+		endings_alloc_more();
 		return 5;
 	} else if (argc > 2) {
 		printf("child's status %d\n", run_child(how, argv + 2));

@@ -90,6 +90,19 @@ class Endings(Host):
         self.assertEqual(
             self.reasons_after(int(signal.SIGSEGV), exit='always'), [])
 
+    def test_a_wrapper_that_looks_for_the_next(self):
+        """Its first calls are made by dlsym, which it calls for the first."""
+        wrapper = [program('libwrapping.so')]
+        for place in ('preload_before', 'preload_after'):
+            with self.subTest(place):
+                self.snapshots = self.folder(place)
+                done = run([program('endings'), 'return'], self.snapshots,
+                           **{place: wrapper})
+                self.assertEqual(done, (2, '', ''))
+                snapshot = self.only_snapshot()
+                self.assertEqual(self.live('endings_alloc', snapshot),
+                                 (1, 12345))
+
     def test_crashes(self):
         for how, status in (('abort', -signal.SIGABRT), ('report', 9),
                             ('overflow', 9), ('again', -signal.SIGSEGV)):
@@ -188,6 +201,28 @@ class Endings(Host):
         last = snapshots.load(files(self.snapshots)[-1])
         self.assertEqual(last.comments['reason'], 'exit')
         self.assertEqual(self.live('endings_alloc', last), (1, 12345))
+        self.assertEqual(self.live('endings_alloc_more', last), (1, 54321))
+
+    def test_exec_in_a_thread(self):
+        self.run_both([program('endings'), 'in-thread', program('endings'),
+                       'exit'])
+        first, second = files(self.snapshots)
+        self.assertEqual(reasons([first, second]), ['exec', 'exit'])
+
+    def test_a_child_by_vfork_that_cannot_execute(self):
+        """Its memory is its parent's: it ends, and nothing is done for it."""
+        self.assertEqual(self.reasons_after('vfork', '/no/such/program',
+                                            exit='always'), ['exit'])
+        self.assertEqual(self.live('endings_alloc', self.only_snapshot()),
+                         (1, 12345))
+
+    def test_a_daemon(self):
+        done = self.run_both([program('endings'), 'daemon'])
+        self.assertEqual(done.stdout, 'a daemon\n')
+        snapshot = self.only_snapshot()
+        self.assertEqual(self.live('endings_alloc', snapshot), (1, 12345))
+        self.assertEqual(self.live('endings_alloc_more', snapshot),
+                         (1, 54321))
 
     def test_spawned_children(self):
         for how in ('spawn', 'vfork', 'system', 'popen'):
