@@ -45,8 +45,8 @@ class Kills(test_faults.Kills):
 
 
 class KillsAtAnyMoment(HostTest):
-    """Of a program that does nothing but write snapshots, some thousand stacks
-    each, while another one in a pid name space of its own does so, too."""
+    """Of a program that does nothing but write snapshots, while another one, in
+    a pid name space of its own, does so, too."""
     # It says how many it has written, and how many it could not.
     script = """
 import ctypes, sys, threading
@@ -54,18 +54,19 @@ agent = ctypes.CDLL(None)
 done = [0, 0]
 ended = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
-while not ended.is_set():
+while not ended.wait(0.01):
     done[agent.leakagent_snapshot(b"again") != 0] += 1
 print(*done)
 """
-    command = ['/usr/bin/python3', '-c', script]
 
     def kill_one(self, **options):
         """As soon as it writes, and a moment later; what it left is whole, but
         for one temporary file at most."""
-        with Server(self.command, self.snapshots, keep=0, **options) as host:
-            host.wait_for(lambda: files(self.snapshots, host.pid), 'its files')
-            time.sleep(random.random() * 0.03)
+        with Server([program('puppet')], self.snapshots, keep=0,
+                    **options) as host:
+            host.tell('snapshot a\n' * 4000)
+            host.wait_output('done')
+            time.sleep(random.random() * 0.02)
             os.kill(host.pid, signal.SIGKILL)
             host.process.wait()
         left = []
@@ -82,8 +83,8 @@ print(*done)
         user = [] if os.geteuid() == 0 else ['-r']
         elsewhere = ['unshare', *user, '--pid', '--fork', '--kill-child']
         half = 0
-        with Server([*elsewhere, *self.command], self.snapshots, keep=5,
-                    only='python3*') as writer:
+        with Server([*elsewhere, '/usr/bin/python3', '-c', self.script],
+                    self.snapshots, keep=5, only='python3*') as writer:
             writer.wait_for(lambda: files(self.snapshots, 1), 'the other one')
             for number in range(KILLS):
                 extra = dict(preload_after=[test_faults.LIBRARY],
