@@ -106,7 +106,10 @@ int la_destination_fd(void)
  */
 static bool takes_over(const struct stat *now, const struct stat *before)
 {
-	return (now->st_dev != before->st_dev || now->st_ino != before->st_ino) &&
+	bool same = now->st_dev == before->st_dev &&
+		    now->st_ino == before->st_ino;
+
+	return !same &&
 	       (now->st_uid == before->st_uid || now->st_uid == geteuid());
 }
 

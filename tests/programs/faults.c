@@ -13,9 +13,9 @@
  * LIBRARY is what to preload, the agent first. Ends as the program does.
  *
  * The agent's are: all calls of its thread, known by the name that it gives
- * itself; calls by instructions of the agent; and what the main thread does from
- * the first of those on until the agent's thread is made, or the program reads
- * or writes a standard stream: the programs that are run have no constructors.
+ * itself; calls by instructions of the agent; and what the main thread does
+ * from the first of those on until the agent's thread is made, or the program
+ * reads or writes a standard stream: what is run here has no constructors.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -210,10 +210,11 @@ static int trace(void)
 		}
 		if (!thread_count)
 			ptrace(PTRACE_SETOPTIONS, id, NULL,
-			       PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
+			       PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL |
+				       PTRACE_O_TRACECLONE |
 				       PTRACE_O_TRACEFORK |
-				       PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
-				       PTRACE_O_EXITKILL);
+				       PTRACE_O_TRACEVFORK |
+				       PTRACE_O_TRACEEXEC);
 		ptrace(PTRACE_SYSCALL, id, NULL, at_stop(id, status));
 	}
 	return result;

@@ -1,8 +1,8 @@
 /* build: -O1 -fno-optimize-sibling-calls */
 /*
  * Allocates from as many different stacks as it is told to, and frees each
- * block at once; one in 1,000 is kept. Each path through a tree of calls, two at
- * each of LEVELS, is another stack.
+ * block at once; one in 1,000 is kept. Each path through a tree of calls, two
+ * at each of LEVELS, is another stack.
  *
  * usage: many_stacks STACKS
  */

@@ -1,4 +1,4 @@
-/* build: -fno-builtin -Wno-alloc-size-larger-than */
+/* build: -fno-builtin */
 /*
  * Sizes at the ends of what there is, and calls that fail: prints what becomes
  * of each, the same without the agent.
@@ -23,6 +23,10 @@
 #include <sys/resource.h>
 
 #define NOINLINE __attribute__((noinline))
+
+/* Compilers warn of such constants. */
+static const volatile size_t half = PTRDIFF_MAX, most = SIZE_MAX,
+			     word = (size_t)1 << 32;
 #define ODD_SIZE 333
 
 int leakagent_snapshot(const char *reason) __attribute__((weak));
@@ -51,7 +55,6 @@ NOINLINE static void *keep_odd(void)
 
 NOINLINE static void refused(void *block)
 {
-	const size_t half = PTRDIFF_MAX, most = SIZE_MAX;
 	void *aligned = NULL;
 
 	for (size_t less = 0; less < 5000; less += 7) {
@@ -69,12 +72,12 @@ NOINLINE static void refused(void *block)
 	TRY(calloc(most, 2));
 	TRY(calloc(2, most));
 	TRY(calloc(half, 3));
-	TRY(calloc((size_t)1 << 32, (size_t)1 << 32));
-	TRY(calloc(((size_t)1 << 32) + 1, (size_t)1 << 32));
+	TRY(calloc(word, word));
+	TRY(calloc(word + 1, word));
 	TRY(realloc(NULL, most));
 	TRY(reallocarray(block, most, 2));
-	TRY(reallocarray(NULL, (size_t)1 << 33, (size_t)1 << 33));
-	TRY(memalign((size_t)1 << 62, 1));
+	TRY(reallocarray(NULL, 2 * word, 2 * word));
+	TRY(memalign(word << 30, 1));
 	printf("posix_memalign: %d\n", posix_memalign(&aligned, 3, 100));
 	errno = 0;
 	if (mmap(NULL, most & ~(size_t)4095, PROT_READ,
@@ -94,10 +97,10 @@ NOINLINE static void nothings(void)
 	free(two);
 	errno = 0;
 	TRY(calloc(0, 10));
-	TRY(calloc(SIZE_MAX, 0));
+	TRY(calloc(most, 0));
 	TRY(realloc(NULL, 0));
 	TRY(realloc(malloc(100), 0));
-	TRY(reallocarray(malloc(100), SIZE_MAX, 0));
+	TRY(reallocarray(malloc(100), most, 0));
 	TRY(memalign(64, 0));
 	free(NULL);
 }
