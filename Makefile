@@ -219,6 +219,7 @@ $(BUILD)/tests/programs/resolvers: $(BUILD)/tests/programs/libresolvers.so
 # Archives, so that a test links just what it uses.
 $(BUILD)/agent-unit.a: $(AGENT_UNIT_OBJECTS)
 $(BUILD)/diff-unit.a: $(DIFF_LIB_OBJECTS)
+$(BUILD)/control-unit.a: $(filter-out %/main.o,$(CONTROL_OBJECTS))
 $(BUILD)/%-unit.a:
 	rm -f $@
 	$(AR) rcs $@ $^
@@ -240,7 +241,8 @@ $(BUILD)/tests/unit/diff_%_test: tests/unit/diff_%_test.c $(BUILD)/diff-unit.a
 	@mkdir -p $(@D)
 	$(TEST_CC) -o $@ $< $(BUILD)/diff-unit.a $(DIFF_LIBS) -lcmocka
 
-# Fuzzers take diff/ with them, compiled for coverage and with the sanitizers.
+# Fuzzers take diff/ and leakagent's helper with them, compiled for coverage and
+# with the sanitizers.
 SANITIZERS = address,undefined -fno-sanitize-recover=all
 FUZZ_BUILD = BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,$(SANITIZERS)'
 
@@ -248,8 +250,9 @@ FUZZ_BUILD = BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-li
 fuzzers:
 	$(if $(FUZZERS),$(MAKE) $(FUZZ_BUILD) $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%))
 
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/diff-unit.a
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/diff-unit.a $(BUILD)/control-unit.a
 	@mkdir -p $(@D)
-	$(TEST_CC) -fsanitize=fuzzer -o $@ $< $(BUILD)/diff-unit.a $(DIFF_LIBS)
+	$(TEST_CC) -fsanitize=fuzzer -o $@ $< $(BUILD)/diff-unit.a \
+		$(BUILD)/control-unit.a $(DIFF_LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

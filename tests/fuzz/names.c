@@ -8,7 +8,7 @@
 #include "diff/source_path.h"
 #include "diff/text.h"
 #include "diff/wrappers.h"
-#include "tests/fuzz/reports.h"
+#include "tests/fuzz/plain.h"
 
 #include <string.h>
 
