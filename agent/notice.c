@@ -19,9 +19,6 @@
 
 enum { LINE_BYTES = 1024 };
 
-/* The kernel's, and not yet in libc's headers. */
-static const int pidfd_open = 434, pidfd_getfd = 438;
-
 static struct stat original; /* standard error at boot; of no type: none */
 
 void la_notice_boot(void)
@@ -101,13 +98,13 @@ void la_notice(const char *format, ...)
 /* A descriptor of this thread's for the host's standard error, or -errno. */
 static int borrow(void)
 {
-	long process = la_arch_syscall(pidfd_open, la_sys_getpid(), 0, 0, 0, 0,
-				       0);
-	long fd;
+	long fd, process = la_arch_syscall(SYS_pidfd_open, la_sys_getpid(), 0,
+					   0, 0, 0, 0);
 
 	if (la_sys_failed(process))
 		return (int)process;
-	fd = la_arch_syscall(pidfd_getfd, process, STDERR_FILENO, 0, 0, 0, 0);
+	fd = la_arch_syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0, 0, 0,
+			     0);
 	close((int)process);
 	return (int)fd;
 }

@@ -1,6 +1,6 @@
 /* See seccomp.h. */
 
-#define _GNU_SOURCE /* MREMAP_MAYMOVE, AT_* */
+#define _GNU_SOURCE /* MREMAP_MAYMOVE, AT_*, RENAME_* */
 
 #include "agent/seccomp.h"
 
@@ -13,7 +13,9 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 uint32_t la_quiet;
@@ -62,6 +64,15 @@ static const struct call calls[] = {
 	  { (uint32_t)AT_FDCWD, ANY_ADDRESS, ANY_FD, ANY_ADDRESS,
 	    AT_SYMLINK_FOLLOW } },
 	{ LA_HARMS_THREAD, SYS_unlinkat, { ANY_FD, ANY_ADDRESS } },
+	{ LA_HARMS_THREAD, SYS_fchmod, { ANY_FD, 0600 } },
+	{ LA_HARMS_THREAD, SYS_flock, { ANY_FD, LOCK_EX | LOCK_NB } },
+	{ LA_HARMS_THREAD, SYS_renameat2,
+	  { ANY_FD, ANY_ADDRESS, ANY_FD, ANY_ADDRESS, RENAME_NOREPLACE } },
+	{ LA_HARMS_THREAD, SYS_readlinkat,
+	  { ANY_FD, ANY_ADDRESS, ANY_ADDRESS, 4096 } },
+	{ LA_HARMS_THREAD, SYS_poll, { ANY_ADDRESS, 1, 0 } },
+	{ LA_HARMS_THREAD, SYS_pidfd_open, { ANY_ID, 0 } },
+	{ LA_HARMS_THREAD, SYS_pidfd_getfd, { ANY_FD, STDERR_FILENO, 0 } },
 	{ LA_HARMS_THREAD, SYS_gettid, { 0 } },
 	{ LA_HARMS_THREAD, SYS_rt_sigaction,
 	  { SIGUSR2, 0, ANY_ADDRESS, sizeof(la_signal_set) } },

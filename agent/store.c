@@ -251,7 +251,7 @@ static bool give_up_one(uint64_t newest_ns)
 	return true;
 }
 
-/* Room for a file, by giving up older ones of this process. */
+/* Room for a file in the folder, by giving up older ones of this process. */
 static int make_room(uint64_t bytes, uint64_t taken_ns)
 {
 	uint64_t used = dir_limit ? folder_bytes() : 0;
@@ -264,10 +264,21 @@ static int make_room(uint64_t bytes, uint64_t taken_ns)
 			return -EDQUOT;
 		used = folder_bytes();
 	}
-	while (keep && la_retention_count() >= keep)
-		if (!give_up_one(taken_ns))
-			break;
 	return 0;
+}
+
+/* There is a new one: as many go as there are to be fewer. */
+static void take_place(const struct la_store_file *file, uint64_t bytes)
+{
+	while (keep && la_retention_count() >= keep)
+		if (!give_up_one(file->taken_ns))
+			break;
+	la_retention_add((struct la_kept){
+		.utc_ns = file->utc_ns,
+		.taken_ns = file->taken_ns,
+		.bytes = bytes,
+		.sequence = file->sequence,
+	});
 }
 
 int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
@@ -284,12 +295,7 @@ int la_store_commit(struct la_store_file *file, char path[PATH_MAX])
 		if (!publish(file, name)) {
 			*file->temporary = '\0';
 			sequence = file->sequence;
-			la_retention_add((struct la_kept){
-				.utc_ns = file->utc_ns,
-				.taken_ns = file->taken_ns,
-				.bytes = (uint64_t)status.st_size,
-				.sequence = file->sequence,
-			});
+			take_place(file, (uint64_t)status.st_size);
 			snprintf(path, PATH_MAX, "%.*s/%s",
 				 PATH_MAX - NAME_MAX - 2, la_destination_path(),
 				 name);

@@ -1,4 +1,4 @@
-/* build: -Wl,--wrap=openat,--wrap=renameat2,--wrap=flock */
+/* build: -Wl,--wrap=openat,--wrap=renameat2,--wrap=flock,--wrap=linkat */
 /*
  * The folder of snapshots: names, nothing half and nothing of others touched.
  * Everything is run three times, as file systems can do more or less.
@@ -30,6 +30,24 @@ static enum {
 } abilities;
 
 int __real_openat(int folder, const char *path, int flags, ...);
+/* Files cannot be given a name. */
+static bool broken;
+
+int __real_linkat(int from, const char *old, int to, const char *new,
+		  int flags);
+int __wrap_linkat(int from, const char *old, int to, const char *new,
+		  int flags);
+
+int __wrap_linkat(int from, const char *old, int to, const char *new,
+		  int flags)
+{
+	if (broken) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_linkat(from, old, to, new, flags);
+}
+
 int __wrap_openat(int folder, const char *path, int flags, mode_t mode);
 int __real_renameat2(int from, const char *old, int to, const char *new,
 		     unsigned flags);
@@ -48,8 +66,8 @@ int __wrap_openat(int folder, const char *path, int flags, mode_t mode)
 int __wrap_renameat2(int from, const char *old, int to, const char *new,
 		     unsigned flags)
 {
-	if (abilities == NO_EXCHANGE && flags) {
-		errno = EINVAL;
+	if (broken || (abilities == NO_EXCHANGE && flags)) {
+		errno = broken ? EIO : EINVAL;
 		return -1;
 	}
 	return __real_renameat2(from, old, to, new, flags);
@@ -432,6 +450,23 @@ static void test_keep(void **state)
 	assert_int_equal(count_names(""), 6);
 }
 
+static void test_nothing_is_given_up_in_vain(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	set_limits(4, 0);
+	store_many(0, 3);
+	broken = true;
+	assert_int_equal(store(BASE_NS + 4 * SECOND, "0123456789", path),
+			 -EIO);
+	broken = false;
+	assert_int_equal(count_names(""), 4);
+	store_many(5, 5);
+	assert_int_equal(count_names(""), 4);
+	assert_true(is_there("server.x.4711.20251121T124506123Z.5.pb.gz"));
+}
+
 static void test_keep_all(void **state)
 {
 	(void)state;
@@ -626,6 +661,7 @@ static int run_with(int mode, const char *name)
 		CASE(test_swept_while_it_is_locked),
 		CASE(test_folder_that_is_replaced),
 		CASE(test_keep),
+		CASE(test_nothing_is_given_up_in_vain),
 		CASE(test_keep_all),
 		CASE(test_folder_limit),
 		CASE(test_child),
