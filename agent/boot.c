@@ -15,6 +15,7 @@
 #include "agent/cgroup.h"
 #include "agent/checkers.h"
 #include "agent/dump.h"
+#include "agent/early.h"
 #include "agent/filter.h"
 #include "agent/frames.h"
 #include "agent/growth.h"
@@ -337,6 +338,14 @@ static void orphaned(void)
 	active = false;
 }
 
+static void record_early(const struct la_early_block *early)
+{
+	struct la_state *state = la_state_get();
+
+	if (state)
+		la_track_early(state, early);
+}
+
 static void activate(void)
 {
 	active = true;
@@ -354,12 +363,15 @@ static void activate(void)
 	la_signals_install(&options);
 	/* From here on, what is allocated is the host's. */
 	la_tracker_set_mode(options.start ? LA_MODE_OFF : LA_MODE_ON);
+	if (!la_early_visit(record_early))
+		la_drop();
 }
 
 static void boot(void)
 {
 	int error;
 
+	la_early_end();
 	la_notice_boot();
 	la_process_boot();
 	la_options_read(&options, environ);

@@ -7,6 +7,8 @@
 
 #include "agent/hooks_malloc.h"
 
+#include "agent/early.h"
+
 #include "agent/shadow.h"
 
 #include <errno.h>
@@ -49,6 +51,20 @@ static inline void *recorded(struct la_state *state, void *block, size_t bytes,
 	return block;
 }
 
+/* What a call that was let pass gave. */
+static void *passed(void *block, size_t bytes, uintptr_t caller)
+{
+	if (la_unlikely(!la_early_over))
+		la_early_add(block, bytes, caller);
+	return block;
+}
+
+static void goes(const void *block)
+{
+	if (la_unlikely(!la_early_over))
+		la_early_remove(block);
+}
+
 void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller)
 {
 	struct la_state *state;
@@ -59,7 +75,7 @@ void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller)
 	state = la_hook_enter_carefully(frame);
 	la_watch_loader(caller);
 	if (!state)
-		return la_plain_malloc(size);
+		return passed(la_plain_malloc(size), size, caller);
 	la_allocator_enter(state, frame);
 	block = la_real.malloc(size);
 	la_allocator_leave(state);
@@ -86,7 +102,8 @@ LA_EXPORT void *calloc(size_t count, size_t size)
 
 	la_watch_loader(LA_CALLER);
 	if (la_unlikely(!state))
-		return la_plain_calloc(count, size);
+		return passed(la_plain_calloc(count, size), count * size,
+			      LA_CALLER);
 	return recorded(state, IN_ALLOCATOR(state, la_real.calloc(count, size)),
 			count * size, LA_FRAME);
 }
@@ -119,8 +136,11 @@ static inline void *reallocate(void *old, size_t size, const void *frame)
 	if (la_unlikely(old && la_bootstrap_owns(old)))
 		return leave_bootstrap(old, size);
 	state = la_hook_enter(frame);
-	if (la_unlikely(!state))
-		return la_plain_realloc(old, size);
+	if (la_unlikely(!state)) {
+		goes(old);
+		return passed(la_plain_realloc(old, size), size,
+			      la_arch_caller(frame).pc + 1);
+	}
 	known = old && la_untrack_block(state, old, &was);
 	la_allocator_enter(state, frame);
 	block = la_real.realloc(old, size);
@@ -169,6 +189,7 @@ bool la_free_recorded(void *block, const void *frame, uintptr_t caller)
 	la_watch_loader(caller);
 	state = la_hook_enter(frame);
 	if (la_unlikely(!state)) {
+		goes(block);
 		la_plain_free(block);
 		return true;
 	}

@@ -3,8 +3,10 @@
 #include "agent/tracker.h"
 
 #include "agent/arch.h"
+#include "agent/early.h"
 #include "agent/estimates.h"
 #include "agent/events.h"
+#include "agent/frames.h"
 #include "agent/growth.h"
 #include "agent/lock.h"
 #include "agent/modules.h"
@@ -342,6 +344,23 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 	state->aside = 0;
 	if (la_unlikely(state->pending || state->terminate))
 		settle(state);
+}
+
+void la_track_early(struct la_state *state, const struct la_early_block *early)
+{
+	struct la_capture capture = { .count = 1, .truncated = true };
+	uint32_t frame, node;
+
+	if (!recording())
+		return;
+	la_state_enter_tracker(state);
+	if (taken(state, early->bytes)) {
+		frame = la_frames_find(early->caller - 1, true);
+		node = frame ? la_stack_node(&frame, capture) : 0;
+		record_block(state, (uintptr_t)early->block, early->bytes,
+			     node ? la_sites_heap(node) : 0);
+	}
+	end(state);
 }
 
 void la_track_size(struct la_state *state, const void *block, size_t bytes)

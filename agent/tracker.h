@@ -83,6 +83,10 @@ static inline void la_track_block(struct la_state *state, const void *block,
 		la_track_block_now(state, block, bytes, frame);
 }
 
+/* A block that came before tracking began, of which little is known. */
+struct la_early_block;
+void la_track_early(struct la_state *state, const struct la_early_block *early);
+
 /*
  * The block was recorded by an inner call, which asked for more than the
  * program did: `bytes` is what the program asked for.

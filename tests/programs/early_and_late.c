@@ -1,15 +1,15 @@
 /*
  * Allocates before main and after it: in a constructor, in the destructor of a
  * thread's data, and in a function that runs at exit. Each keeps a block of its
- * own size; one is allocated before any library is initialised and has to be as
- * good as any other.
+ * own size; two are allocated before any library is initialised and have to be
+ * as good as any other.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static pthread_key_t key;
-static void *first_block;
+static void *first_block, *volatile second_block;
 void *volatile kept_block;
 
 #define KEEPER(name, size)                                                     \
@@ -26,8 +26,14 @@ KEEPER(keep_at_exit, 444)
 
 __attribute__((noinline)) static void keep_before_libraries(void)
 {
-	first_block = malloc(111);
-	if (!first_block)
+	void *volatile others[3] = { malloc(10), calloc(10, 10), malloc(20) };
+
+	for (int i = 0; i < 3; i++)
+		free(others[i]);
+	first_block = malloc(11);
+	first_block = realloc(first_block, 111);
+	second_block = calloc(1, 112);
+	if (!first_block || !second_block)
 		abort();
 }
 

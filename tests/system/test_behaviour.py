@@ -322,8 +322,15 @@ class Processes(Host):
         self.run_both([program('early_and_late')])
         snapshot = self.only_snapshot()
         for function, size in (('keep_in_constructor', 222),
-                               ('keep_in_thread_data', 333)):
+                               ('keep_in_thread_data', 333),
+                               ('keep_before_libraries', 112)):
             self.assertEqual(self.live(function, snapshot), (1, size))
+        # What came too early for a walk of the stack has one frame.
+        stack, = [sample.stack for sample in snapshot.samples
+                  if sample.stack[0].function == 'keep_before_libraries'
+                  and sample.values.inuse_objects]
+        self.assertEqual([frame.function for frame in stack],
+                         ['keep_before_libraries', '[truncated]'])
 
     def test_a_host_that_goes_elsewhere(self):
         """As daemons do: other folder, no descriptors; with privileges also
