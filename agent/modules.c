@@ -52,21 +52,39 @@ uint32_t la_modules_count(void)
 	return la_array_count(&modules);
 }
 
-static bool same_module(const struct la_module *a, const struct la_module *b,
-			const char *b_path)
+/*
+ * What the loader was given without its folder was there where the program was
+ * then; it may be elsewhere now.
+ */
+static bool same_path(const struct la_module *known,
+		      const struct la_found *found)
 {
+	const char *given = found->path + found->given;
+	size_t length = strlen(known->path), given_length = strlen(given);
+
+	if (!strcmp(known->path, found->path))
+		return true;
+	return found->given && known->build_id_size && length > given_length &&
+	       known->path[length - given_length - 1] == '/' &&
+	       !strcmp(known->path + length - given_length, given);
+}
+
+static bool same_module(const struct la_module *a, const struct la_found *found)
+{
+	const struct la_module *b = &found->module;
+
 	return a->start == b->start && a->end == b->end &&
 	       a->file_offset == b->file_offset &&
 	       a->build_id_size == b->build_id_size &&
 	       !memcmp(a->build_id, b->build_id, sizeof(a->build_id)) &&
-	       !strcmp(a->path, b_path);
+	       same_path(a, found);
 }
 
 /* The id of a module that was seen before, loaded now or not, or 0. */
 static uint32_t known_module(const struct la_found *found)
 {
 	for (uint32_t id = la_array_count(&modules); id > 0; id--)
-		if (same_module(la_module_at(id), &found->module, found->path))
+		if (same_module(la_module_at(id), found))
 			return id;
 	return 0;
 }

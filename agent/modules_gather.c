@@ -75,8 +75,12 @@ static void read_object(struct la_module *module,
 	}
 }
 
-/* A path from the root on, cut where there is no room; its bytes. */
-static size_t whole_path(const char *name, char *path, size_t room)
+/*
+ * A path from the root on, cut where there is no room; its bytes. *given tells
+ * where the name begins in it.
+ */
+static size_t whole_path(const char *name, char *path, size_t room,
+			 uint32_t *given)
 {
 	size_t used = 0;
 
@@ -94,6 +98,7 @@ static size_t whole_path(const char *name, char *path, size_t room)
 	}
 	size_t length = strlen(name);
 
+	*given = (uint32_t)used;
 	if (length > room - used - 1)
 		length = room - used - 1;
 	memcpy(path + used, name, length);
@@ -106,7 +111,7 @@ static size_t whole_path(const char *name, char *path, size_t room)
  * the main program, and a bare file name for the kernel's object.
  */
 static size_t object_path(const struct dl_phdr_info *info, bool first,
-			  char *path, size_t room)
+			  char *path, size_t room, uint32_t *given)
 {
 	const char *name = info->dlpi_name;
 
@@ -114,7 +119,7 @@ static size_t object_path(const struct dl_phdr_info *info, bool first,
 		name = executable;
 	else if (!strchr(name, '/'))
 		name = !strncmp(name, "linux-vdso", 10) ? "[vdso]" : name;
-	return whole_path(name, path, room);
+	return whole_path(name, path, room, given);
 }
 
 /* What other objects call it, behind the path; "" where it has no such name. */
@@ -158,7 +163,7 @@ static int gather_object(struct dl_phdr_info *info, size_t size, void *argument)
 				    ~(uintptr_t)(PAGE - 1);
 		found->module.file_offset = header->p_offset - within;
 		found->names = (uint32_t)object_path(info, first, found->path,
-						     PATH_MAX);
+						     PATH_MAX, &found->given);
 		found->names += (uint32_t)object_soname(
 			&common, found->path + found->names, NAME_MAX + 1);
 		found->size = (uint32_t)((sizeof(*found) + found->names + 15) &
@@ -234,6 +239,7 @@ const char *la_gather_executable(void)
 {
 	const char *started = (const char *)getauxval(AT_EXECFN);
 	long length = 0;
+	uint32_t given;
 
 	if (*executable)
 		return executable;
@@ -243,7 +249,7 @@ const char *la_gather_executable(void)
 					 sizeof(executable) - 1, 0, 0, 0);
 	executable[length > 0 ? length : 0] = '\0';
 	if (length <= 0 && started)
-		whole_path(started, executable, sizeof(executable));
+		whole_path(started, executable, sizeof(executable), &given);
 	return executable;
 }
 

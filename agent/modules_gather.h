@@ -14,6 +14,7 @@ struct la_found {
 	struct la_module module;
 	uint32_t size;	/* of this record with the names, */
 	uint32_t names; /* of the names */
+	uint32_t given; /* where in path begins what the loader was given */
 	char path[];
 };
 

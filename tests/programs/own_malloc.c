@@ -1,6 +1,7 @@
 /*
  * A program with a malloc of its own, which wants to be alone for a while: it
- * tells how many threads it has, creates one, and tells again.
+ * tells how many threads it has, creates one, and tells again. Then it waits for
+ * the end of its input.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -69,5 +70,7 @@ int main(void)
 		return 1;
 	pthread_join(thread, NULL);
 	puts(malloc(100) ? "works" : "does not work");
+	fflush(stdout);
+	getchar();
 	return 0;
 }
