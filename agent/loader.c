@@ -117,6 +117,13 @@ bool la_loader_visit(la_loader_visitor visit, void *argument)
 	return true;
 }
 
+bool la_loader_knows(uintptr_t address)
+{
+	struct dl_find_object object;
+
+	return find_object && !find_object((void *)address, &object);
+}
+
 bool la_loader_visit_one(uintptr_t address, la_loader_visitor visit,
 			 void *argument)
 {

@@ -32,4 +32,10 @@ bool la_loader_visit(la_loader_visitor visit, void *argument);
 bool la_loader_visit_one(uintptr_t address, la_loader_visitor visit,
 			 void *argument);
 
+/*
+ * Whether the loader knows of an object there, in whichever namespace; false
+ * where libc cannot tell. Without locks.
+ */
+bool la_loader_knows(uintptr_t address);
+
 #endif

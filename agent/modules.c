@@ -4,9 +4,12 @@
  * the hooks and may want the map.
  */
 
+#define _GNU_SOURCE /* link.h */
+
 #include "agent/modules.h"
 
 #include "agent/array.h"
+#include "agent/loader.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
 #include "agent/modules_gather.h"
@@ -18,6 +21,7 @@
 struct placed {
 	uintptr_t start, end;
 	uint32_t module;
+	bool unlisted; /* learnt without the loader's list */
 };
 
 static struct la_array modules = LA_ARRAY_OF(struct la_module, LA_MEMORY_REST);
@@ -155,7 +159,7 @@ static void make_way(const struct la_module *module)
 }
 
 /* Adds to the map what was gathered. */
-static int merge(const struct la_gathering *gathering)
+static int merge(const struct la_gathering *gathering, bool unlisted)
 {
 	int error = 0;
 
@@ -171,7 +175,8 @@ static int merge(const struct la_gathering *gathering)
 			break;
 		make_way(&found->module);
 		map[map_count++] = (struct placed){ found->module.start,
-						    found->module.end, id };
+						    found->module.end, id,
+						    unlisted };
 		at += found->size;
 	}
 	sort_map();
@@ -197,7 +202,7 @@ static int replace_map(struct la_gathering *gathering)
 		return error;
 	la_lock(LA_LOCK_MODULES);
 	map_count = 0;
-	merge(gathering);
+	merge(gathering, false);
 	known_adds = gathering->adds;
 	known_subs = gathering->subs;
 	changed();
@@ -251,7 +256,10 @@ void la_modules_release(void)
 	la_unlock(LA_LOCK_LOADER);
 }
 
-/* Of the object that the thread is in; the list is locked by another one. */
+/*
+ * Of the object that the thread is in. The list is locked by another one, or it
+ * is that of another namespace (dlmopen), which is not shown here.
+ */
 static void add_own(uintptr_t address)
 {
 	struct la_gathering gathering = { 0 };
@@ -259,7 +267,7 @@ static void add_own(uintptr_t address)
 	if (la_gather_one(&gathering, address))
 		return;
 	la_lock(LA_LOCK_MODULES);
-	merge(&gathering);
+	merge(&gathering, true);
 	changed();
 	la_unlock(LA_LOCK_MODULES);
 	la_gather_free(&gathering);
@@ -294,7 +302,9 @@ uint32_t la_modules_find_own(uintptr_t address)
 {
 	uint32_t module = la_modules_find(address);
 
-	if (la_likely(module || !la_modules_suspected()) || !begin_reading())
+	if (la_likely(module != 0) ||
+	    (!la_modules_suspected() && !la_loader_knows(address)) ||
+	    !begin_reading())
 		return module;
 	add_own(address);
 	la_unlock(LA_LOCK_LOADER);
@@ -311,14 +321,21 @@ static bool is_named(const struct la_module *module, const char *name)
 
 uint32_t la_modules_named(const char *name)
 {
-	uint32_t found = 0;
+	uint32_t listed = 0, unlisted = 0;
 
 	la_lock(LA_LOCK_MODULES);
-	for (uint32_t i = 0; !found && i < map_count; i++)
-		if (is_named(la_module_at(map[i].module), name))
-			found = map[i].module;
+	for (uint32_t i = 0; !listed && i < map_count; i++) {
+		uint32_t module = map[i].module;
+
+		if (!is_named(la_module_at(module), name))
+			continue;
+		if (map[i].unlisted)
+			unlisted = module;
+		else
+			listed = module;
+	}
 	la_unlock(LA_LOCK_MODULES);
-	return found;
+	return listed ? listed : unlisted;
 }
 
 const char *la_modules_executable(void)
