@@ -17,6 +17,7 @@
 #include "agent/dump.h"
 #include "agent/early.h"
 #include "agent/filter.h"
+#include "agent/fork.h"
 #include "agent/frames.h"
 #include "agent/growth.h"
 #include "agent/lock.h"
@@ -35,7 +36,6 @@
 #include "agent/stack.h"
 #include "agent/state.h"
 #include "agent/store.h"
-#include "agent/threads.h"
 #include "agent/tracker.h"
 #include "agent/trigger.h"
 #include "agent/unwind.h"
@@ -43,7 +43,6 @@
 #include "agent/writer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,26 +84,6 @@ static int learn_main_stack(void)
 }
 
 /*
- * Around fork all locks are held. Signals that come meanwhile, and handlers of
- * pthread_atfork that were registered before ours, are as if they interrupted
- * the tracker. Only touched with all locks held.
- */
-static struct la_state *forking; /* NULL: inside the tracker already */
-
-static void before_fork(void)
-{
-	struct la_state *state = la_state_get();
-
-	la_calm_begin();
-	if (state && la_state_inside_tracker(state))
-		state = NULL;
-	if (state)
-		la_tracker_begin(state);
-	la_lock_all();
-	forking = state;
-}
-
-/*
  * Programs that insist on having one thread, such as Chromium's zygote, have
  * their own malloc too. The agent sees little of those and is in no hurry: it
  * waits for them to become threaded themselves.
@@ -114,50 +93,10 @@ static bool alone;
 bool la_boot_declined;
 bool la_boot_waits;
 
-/* Of the fork that is under way: the host has one thread then. */
-static bool lone, inside_allocator, modules_held;
-
-static bool is_inside_allocator(const struct la_state *state, const void *frame)
-{
-	return la_state_inside_tracker(state) || state->allocator_frame ||
-	       la_stack_has(state, la_arch_caller(frame), la_real_allocates);
-}
-
 void la_boot_fork(const void *frame)
 {
-	const struct la_state *state = la_state_get();
-	int host_errno = errno;
-	bool inside;
-
-	if (!active || !state || !la_lone())
-		return;
-	inside = is_inside_allocator(state, frame);
-	la_calm_begin();
-	/* A handler may fork in the middle of another fork. */
-	if (!lone) {
-		inside_allocator = inside;
-		modules_held = la_modules_hold();
-		la_lone_begin();
-		lone = true;
-	}
-	la_calm_end();
-	errno = host_errno;
-}
-
-static void after_fork_in_parent(void)
-{
-	struct la_state *state = forking;
-
-	if (lone) {
-		lone = false;
-		la_lone_end();
-		if (modules_held)
-			la_modules_release();
-	}
-	la_unlock_all();
-	if (state)
-		la_tracker_end(state);
-	la_calm_end();
+	if (active)
+		la_fork_prepare(frame);
 }
 
 /* Every hook looks whether it is time, not only those that are careful. */
@@ -178,7 +117,7 @@ static void start_thread(void)
 
 void la_boot_look(struct la_state *state, const void *frame)
 {
-	if (!is_inside_allocator(state, frame))
+	if (!la_fork_inside_allocator(state, frame))
 		start_thread();
 }
 
@@ -206,38 +145,22 @@ static int snapshot(const char *reason, const void *frame)
 	return result;
 }
 
-static void after_fork_in_child(void)
+/* In a forked child, whose tables are its own by now. */
+static void forked(bool inside_allocator)
 {
-	struct la_state *state = forking;
-	int host_errno = errno;
-
 	/* The new thread would be filtered, too, and so would these calls. */
 	if (la_quiet_now())
 		active = false;
-	la_state_after_fork();
-	la_filter_after_fork();
-	la_threads_after_fork();
 	if (active)
 		la_process_after_fork();
-	la_store_after_fork();
-	la_trigger_after_fork();
-	la_lock_after_fork();
-	if (lone && modules_held)
-		la_modules_release();
 	if (!options.children)
 		active = false;
 	if (!active)
 		la_tracker_set_mode(LA_MODE_PASSIVE);
-	else if (lone && inside_allocator)
+	else if (inside_allocator)
 		wait_for_allocator();
 	else if (!alone)
 		start_thread();
-	lone = false;
-	/* What came meanwhile may ask the new thread for a snapshot. */
-	if (state)
-		la_tracker_end(state);
-	la_calm_end();
-	errno = host_errno;
 }
 
 static void at_exit(void *unused)
@@ -306,8 +229,7 @@ static int begin_tracking(void)
 	la_stack_set_depth((unsigned)options.depth);
 	error = learn_main_stack();
 	if (!error)
-		error = -pthread_atfork(before_fork, after_fork_in_parent,
-					after_fork_in_child);
+		error = la_fork_boot(forked);
 	return error;
 }
 
