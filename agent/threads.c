@@ -14,6 +14,7 @@ struct la_host_thread {
 	bool named;    /* id was set, by whichever came first */
 	bool known;    /* id is its own still */
 	bool creating; /* the creator still refers to the record */
+	bool counted;  /* it is known to exist */
 	bool released;
 	bool detached;
 	bool ended;
@@ -107,10 +108,18 @@ static void set_id(struct la_host_thread *thread, pthread_t id)
 	thread->known = true;
 }
 
+/* What is live is among what was ever created, in every snapshot. */
+static void count(struct la_host_thread *thread)
+{
+	if (!thread->counted)
+		la_sites_count(thread->site, 1, 0);
+	thread->counted = true;
+}
+
 void la_threads_created(struct la_host_thread *thread, pthread_t id)
 {
 	la_lock(LA_LOCK_THREADS);
-	la_sites_count(thread->site, 1, 0);
+	count(thread);
 	if (!thread->released)
 		set_id(thread, id);
 	created(thread);
@@ -120,6 +129,7 @@ void la_threads_created(struct la_host_thread *thread, pthread_t id)
 void la_threads_began(struct la_host_thread *thread, pthread_t id)
 {
 	la_lock(LA_LOCK_THREADS);
+	count(thread);
 	set_id(thread, id);
 	la_unlock(LA_LOCK_THREADS);
 }
@@ -166,7 +176,8 @@ void la_threads_walk(void (*visit)(void *argument, uint32_t site),
 	la_lock(LA_LOCK_THREADS);
 	for (struct la_host_thread *thread = live; thread;
 	     thread = thread->next)
-		visit(argument, thread->site);
+		if (thread->counted)
+			visit(argument, thread->site);
 	la_unlock(LA_LOCK_THREADS);
 }
 

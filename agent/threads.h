@@ -1,7 +1,7 @@
 /*
  * The host's threads that are not released yet: each is one live object under
- * the stack that created it, from its creation until it was joined, or has
- * ended when nobody is to join it. Any thread.
+ * the stack that created it, from when it runs or its creator knows that it does
+ * until it was joined, or has ended when nobody is to join it. Any thread.
  */
 #ifndef LA_THREADS_H
 #define LA_THREADS_H
