@@ -8,6 +8,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+
+uint64_t hash_secret;
+
+/* The kernel gives every program sixteen random bytes. */
+static void __attribute__((constructor)) choose_secret(void)
+{
+	const void *bytes = (const void *)getauxval(AT_RANDOM);
+
+	if (bytes)
+		memcpy(&hash_secret, bytes, sizeof(hash_secret));
+}
 
 struct hash_slot {
 	uint32_t item; /* number + 1; 0 = empty */

@@ -30,11 +30,20 @@ void hash_index_add(struct hash_index *index, uint64_t hash, uint32_t item);
 
 void hash_index_free(struct hash_index *index);
 
+/*
+ * Another number in each run: keys come out of files, and nobody is to make a
+ * file of keys that collide. Only what is compared may depend on it.
+ */
+extern uint64_t hash_secret;
+
 /* Mixes a value into a hash; start with 0. */
 static inline uint64_t hash_mix(uint64_t hash, uint64_t value)
 {
-	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ (hash >> 29);
+	__extension__ typedef unsigned __int128 wide;
+	wide product = (wide)(hash ^ value ^ hash_secret) *
+		       UINT64_C(0x9e3779b97f4a7c15);
+
+	return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
 uint64_t hash_text(const char *text);

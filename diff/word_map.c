@@ -1,6 +1,8 @@
 /* Open addressing, linear probing, at most half full; nothing is removed. */
 #include "diff/word_map.h"
 
+#include "diff/hash_index.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,8 +15,7 @@ struct word_map_slot {
 
 static struct word_map_slot *find(const struct word_map *map, uint64_t key)
 {
-	/* Fibonacci hashing: the high bits of the product are well mixed. */
-	size_t at = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 20);
+	size_t at = (size_t)hash_mix(0, key);
 	size_t mask = map->capacity - 1;
 
 	for (;; at++) {

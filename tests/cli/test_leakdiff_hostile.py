@@ -35,6 +35,11 @@ def limit_memory():
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
+def limit_time():
+    """Of the processor's, which a busy machine does not use up."""
+    resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+
+
 class Bombs(LeakdiffTest):
     def setUp(self):
         super().setUp()
@@ -87,6 +92,33 @@ class Bombs(LeakdiffTest):
         done = self.run_limited(path, 'text')
         self.assertEqual((done.returncode, done.stderr), (0, b''))
         self.assertIn(b'more', done.stdout)
+
+    def colliding(self, count):
+        """Addresses of locations with one hash, as it once was: products with
+        an odd number, which can be undone."""
+        factor, size = 0x9e3779b97f4a7c15, 1 << 64
+        start = 0xffffffff * factor % size  # no module, no lines
+        start ^= start >> 29
+        inverse = pow(factor, -1, size)
+        for i in range(count):
+            wanted = i << 32 | i ^ 0x12345678
+            shifted = wanted
+            for _ in range(2):
+                shifted = wanted ^ shifted >> 29
+            yield shifted * inverse % size ^ start
+
+    def test_addresses_that_collide(self):
+        """A megabyte, which took a minute."""
+        locations, ids = [], b''
+        for number, address in enumerate(self.colliding(200_000), 100):
+            locations.append(field(4, b'\x08' + varint(number) + b'\x18'
+                                   + varint(address)))
+            ids += varint(number)
+        path = self.packed(self.data + b''.join(locations) + self.sample(ids))
+        done = subprocess.run([LEAKDIFF, '--format', 'csv', path],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=limit_time)
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
 
     def test_bombs_within_bombs(self):
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)

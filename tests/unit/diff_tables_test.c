@@ -75,6 +75,22 @@ static void check_ids(const uint64_t *ids, size_t count)
 	arena_free(&arena);
 }
 
+/* Keys that collide in one run do not in the next. */
+static void test_hashes_are_secret(void **state)
+{
+	uint64_t secret = hash_secret, number, text;
+
+	(void)state;
+	assert_true(secret != 0);
+	number = hash_mix(0, 1);
+	text = hash_text("a");
+	hash_secret = ~secret;
+	assert_true(hash_mix(0, 1) != number);
+	assert_true(hash_text("a") != text);
+	hash_secret = secret;
+	assert_true(hash_mix(0, 1) == number);
+}
+
 static void test_ids(void **state)
 {
 	(void)state;
@@ -154,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hash_index),
 		cmocka_unit_test(test_equal_hashes),
+		cmocka_unit_test(test_hashes_are_secret),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_bad_ids),
 		cmocka_unit_test(test_strings),
