@@ -51,6 +51,9 @@ static void append(const char *text, size_t length, void *opaque)
 	struct output *out = opaque;
 	size_t room = LONGEST_NAME - out->length;
 
+	/* Of no text, there may be no address. */
+	if (!length)
+		return;
 	if (!reserve(out, out->length + length)) {
 		out->failed = true;
 		longjmp(out->full, 1);

@@ -51,6 +51,8 @@ static void test_rust(void **state)
 		    "<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop");
 	assert_name("_RNvCs1234_7mycrate3foo", "mycrate::foo");
 	assert_name("_RINvNtC3std3mem8align_ofdE", "std::mem::align_of::<f64>");
+	/* A crate without a name, of which there is no text at all. */
+	assert_name("_RNvC03foo", "::foo");
 	assert_name("_RNvMNtC7mycrate5cacheNtB2_5Cache3put",
 		    "<mycrate::cache::Cache>::put");
 }
