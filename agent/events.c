@@ -18,6 +18,11 @@ struct la_events {
 	struct la_event ring[RING];
 };
 
+static bool waits(const struct la_events *events)
+{
+	return events->taken != events->added;
+}
+
 /* The thread's ring, made when it is first needed, or NULL. */
 static struct la_events *ring_of(struct la_state *state)
 {
@@ -96,15 +101,10 @@ bool la_events_pass(struct la_state *state, uintptr_t address)
 	return false;
 }
 
-bool la_events_wait(const struct la_state *state)
-{
-	return state->pending->taken != state->pending->added;
-}
-
 bool la_events_busy(const struct la_state *state)
 {
 	return state->pending &&
-	       (state->pending->replaying || la_events_wait(state));
+	       (state->pending->replaying || waits(state->pending));
 }
 
 bool la_events_recording(const struct la_state *state, uintptr_t address)
@@ -134,7 +134,7 @@ const struct la_event *la_events_next(struct la_state *state)
 	if (!events)
 		return NULL;
 	events->recording = 0;
-	while (la_events_wait(state)) {
+	while (waits(events)) {
 		struct la_event *event = take(events);
 		bool ready = event->ready;
 

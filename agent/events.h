@@ -54,14 +54,6 @@ bool la_events_busy(const struct la_state *state);
 /* Whether the event that was taken last is of this block, and being recorded. */
 bool la_events_recording(const struct la_state *state, uintptr_t address);
 
-/* Cheap where no handler ever interrupted the tracker. */
-bool la_events_wait(const struct la_state *state);
-
-static inline bool la_events_waiting(const struct la_state *state)
-{
-	return state->pending && la_events_wait(state);
-}
-
 /* The oldest event, valid until the next call, or NULL: then all are recorded. */
 const struct la_event *la_events_next(struct la_state *state);
 

@@ -208,13 +208,10 @@ static struct la_state *obtain(void)
 	return state;
 }
 
-struct la_state *la_state_create(void)
+static struct la_state *create(void)
 {
 	struct la_state *state;
 
-	/* A handler that interrupted this very function must not wait. */
-	if (la_lock_held(LA_LOCK_STATES) || la_lock_held(LA_LOCK_MEMORY))
-		return NULL;
 	la_lock(LA_LOCK_STATES);
 	state = obtain();
 	la_unlock(LA_LOCK_STATES);
@@ -229,6 +226,22 @@ struct la_state *la_state_create(void)
 		pthread_setspecific(at_thread_end, (void *)1);
 		state->own--;
 	}
+	return state;
+}
+
+struct la_state *la_state_create(void)
+{
+	struct la_state *state;
+
+	/* A handler that interrupted this very function must not wait. */
+	if (la_lock_held(LA_LOCK_STATES) || la_lock_held(LA_LOCK_MEMORY))
+		return NULL;
+	/* Handlers come before or after: what they do is tracked, too. */
+	la_calm_begin();
+	state = la_state_of_thread;
+	if (!state)
+		state = create();
+	la_calm_end();
 	return state;
 }
 

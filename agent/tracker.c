@@ -42,30 +42,30 @@ static bool recording(void)
 	return la_mode_now() == LA_MODE_ON;
 }
 
-static void apply_events(struct la_state *state);
-
 void la_tracker_begin(struct la_state *state)
 {
 	la_state_enter_tracker(state);
 }
 
-/* What came up while the thread was inside the tracker. */
-static void __attribute__((noinline)) settle(struct la_state *state)
+static void apply_events(struct la_state *state);
+
+/* A signal that was to end the program while the thread was inside. */
+static void __attribute__((noinline)) terminate(const struct la_state *state)
 {
-	while (la_unlikely(la_events_waiting(state))) {
-		la_state_enter_tracker(state);
-		apply_events(state);
-		la_state_leave_tracker(state);
-	}
-	if (la_unlikely(state->terminate))
-		raise((int)state->terminate);
+	raise((int)state->terminate);
 }
 
+/*
+ * What waits is recorded before the thread leaves: a handler that comes then
+ * finds everything in order, and leaves nothing behind that waits.
+ */
 static inline void end(struct la_state *state)
 {
+	if (la_unlikely(state->pending))
+		apply_events(state);
 	la_state_leave_tracker(state);
-	if (la_unlikely(state->pending || state->terminate))
-		settle(state);
+	if (la_unlikely(state->terminate))
+		terminate(state);
 }
 
 void la_tracker_end(struct la_state *state)
@@ -258,6 +258,8 @@ static void note(struct la_state *state, enum la_event_kind kind,
 	if (at_once) {
 		apply(state, event);
 		la_events_give_back(state, event);
+		/* Those of handlers that have interrupted this one. */
+		apply_events(state);
 	} else {
 		la_events_commit(event);
 	}
@@ -277,7 +279,7 @@ static void postpone_end(struct la_state *state, enum la_event_kind kind,
 	la_events_commit(event);
 }
 
-static void apply_events(struct la_state *state)
+static void __attribute__((noinline)) apply_events(struct la_state *state)
 {
 	const struct la_event *event;
 
@@ -341,9 +343,11 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 			     heap_site(state, registers, site));
 	state->last_block = block;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (la_unlikely(state->pending))
+		apply_events(state);
 	state->aside = 0;
-	if (la_unlikely(state->pending || state->terminate))
-		settle(state);
+	if (la_unlikely(state->terminate))
+		terminate(state);
 }
 
 void la_track_early(struct la_state *state, const struct la_early_block *early)

@@ -52,7 +52,7 @@ static void test_none_at_first(void **unused)
 	static struct la_state state;
 
 	(void)unused;
-	assert_false(la_events_waiting(&state));
+	assert_false(la_events_busy(&state));
 	assert_null(la_events_next(&state));
 }
 
@@ -65,11 +65,12 @@ static void test_reserved_is_not_there_yet(void **unused)
 	assert_non_null(la_events_reserve(&state));
 	assert_null(la_events_next(&state));
 	assert_int_equal(la_drops(), drops + 1); /* its handler has jumped away */
-	assert_false(la_events_waiting(&state));
+	assert_false(la_events_busy(&state));
 	assert_true(add(&state, 1));
-	assert_true(la_events_waiting(&state));
+	assert_true(la_events_busy(&state));
 	assert_next(&state, 1);
-	assert_false(la_events_waiting(&state));
+	assert_null(la_events_next(&state));
+	assert_false(la_events_busy(&state));
 }
 
 /* A handler that is interrupted by another one. */
@@ -103,7 +104,7 @@ static void test_given_back(void **unused)
 	(void)unused;
 	for (uint64_t i = 0; i < 3 * ROOM; i++) {
 		la_events_give_back(&state, la_events_reserve(&state));
-		assert_false(la_events_waiting(&state));
+		assert_false(la_events_busy(&state));
 	}
 	outer = la_events_reserve(&state);
 	assert_true(la_events_busy(&state));
