@@ -9,33 +9,39 @@
 
 #include "agent/memory.h"
 
-enum { RING = 64 };
+/* A power of two, so that the counts may wrap round. */
+enum { CHUNK = 64, CHUNKS = 16, RING = CHUNK * CHUNKS };
 
 struct la_events {
 	uint32_t added, taken;
 	bool replaying; /* since the first was taken, until none is left */
 	uintptr_t recording; /* the block of the event that was taken last */
-	struct la_event ring[RING];
+	struct la_event *chunks[CHUNKS]; /* each mapped when it is needed */
 };
+
+static struct la_event *place(const struct la_events *events, uint32_t at)
+{
+	return &events->chunks[at / CHUNK % CHUNKS][at % CHUNK];
+}
 
 static bool waits(const struct la_events *events)
 {
 	return events->taken != events->added;
 }
 
-/* The thread's ring, made when it is first needed, or NULL. */
-static struct la_events *ring_of(struct la_state *state)
+/* Makes what is not there yet. Another handler may come first. */
+static void *have(void **there, size_t bytes)
 {
-	struct la_events *none = NULL, *events;
+	void *none = NULL, *fresh;
 
-	if (state->pending)
-		return state->pending;
-	events = la_memory_map(sizeof(*events));
-	/* Another handler may have come first. */
-	if (!__atomic_compare_exchange_n(&state->pending, &none, events, false,
-					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		la_memory_unmap(events, sizeof(*events));
-	return state->pending;
+	if (*there)
+		return *there;
+	fresh = la_memory_map(bytes);
+	if (fresh && !__atomic_compare_exchange_n(there, &none, fresh, false,
+						  __ATOMIC_RELAXED,
+						  __ATOMIC_RELAXED))
+		la_memory_unmap(fresh, bytes);
+	return *there;
 }
 
 /* A place of the ring's own for the caller, or NULL when there is none. */
@@ -45,17 +51,20 @@ static struct la_event *claim(struct la_events *events)
 
 	do {
 		/* The oldest may still be read by what was interrupted. */
-		if (at - events->taken >= RING - 1)
+		if (at - events->taken >= RING - 1 ||
+		    !have((void **)&events->chunks[at / CHUNK % CHUNKS],
+			  CHUNK * sizeof(struct la_event)))
 			return NULL;
 	} while (!__atomic_compare_exchange_n(&events->added, &at, at + 1,
 					      false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
-	return &events->ring[at % RING];
+	return place(events, at);
 }
 
 struct la_event *la_events_reserve(struct la_state *state)
 {
-	struct la_events *events = ring_of(state);
+	struct la_events *events =
+		have((void **)&state->pending, sizeof(*events));
 	struct la_event *event = events ? claim(events) : NULL;
 
 	if (!event)
@@ -75,7 +84,7 @@ void la_events_give_back(struct la_state *state, struct la_event *event)
 	struct la_events *events = state->pending;
 	uint32_t last = __atomic_load_n(&events->added, __ATOMIC_RELAXED);
 
-	if (event == &events->ring[(last - 1) % RING] &&
+	if (last != events->taken && event == place(events, last - 1) &&
 	    __atomic_compare_exchange_n(&events->added, &last, last - 1, false,
 					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
@@ -90,7 +99,7 @@ bool la_events_pass(struct la_state *state, uintptr_t address)
 	if (!events)
 		return false;
 	for (uint32_t at = events->added; at-- != events->taken;) {
-		struct la_event *event = &events->ring[at % RING];
+		struct la_event *event = place(events, at);
 
 		if (event->ready && event->kind == LA_EVENT_BLOCK &&
 		    event->address == address) {
@@ -107,6 +116,18 @@ bool la_events_busy(const struct la_state *state)
 	       (state->pending->replaying || waits(state->pending));
 }
 
+bool la_events_replayable(const struct la_state *state)
+{
+	const struct la_events *events = state->pending;
+
+	if (events->replaying)
+		return false;
+	for (uint32_t at = events->taken; at != events->added; at++)
+		if (!place(events, at)->ready)
+			return false;
+	return true;
+}
+
 bool la_events_recording(const struct la_state *state, uintptr_t address)
 {
 	return state->pending && state->pending->recording == address;
@@ -115,7 +136,7 @@ bool la_events_recording(const struct la_state *state, uintptr_t address)
 /* The oldest place, which is free from now on for whoever adds. */
 static struct la_event *take(struct la_events *events)
 {
-	struct la_event *event = &events->ring[events->taken % RING];
+	struct la_event *event = place(events, events->taken);
 
 	events->replaying = true;
 	if (event->ready && event->kind == LA_EVENT_BLOCK)

@@ -51,6 +51,12 @@ bool la_events_pass(struct la_state *state, uintptr_t address);
 /* Whether any waits or is being recorded: what comes now must, too. */
 bool la_events_busy(const struct la_state *state);
 
+/*
+ * Of events that wait: whether a handler may take them out, since neither its
+ * thread nor another handler is at it.
+ */
+bool la_events_replayable(const struct la_state *state);
+
 /* Whether the event that was taken last is of this block, and being recorded. */
 bool la_events_recording(const struct la_state *state, uintptr_t address);
 

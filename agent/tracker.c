@@ -233,9 +233,13 @@ static void apply(struct la_state *state, const struct la_event *event)
  * Whether a handler may touch the records: not while its thread holds a lock, a
  * part of the table's or all of them in fork; and not before what still waits.
  */
-static bool may_record(const struct la_state *state)
+static bool may_record(struct la_state *state)
 {
-	return !la_lock_any_held() && !la_events_busy(state);
+	if (la_lock_any_held())
+		return false;
+	if (la_events_busy(state) && la_events_replayable(state))
+		apply_events(state);
+	return !la_events_busy(state);
 }
 
 /* Records what a handler made, or keeps it for later. */

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { ROOM = 63 };
+enum { ROOM = 1023 };
 
 static uintptr_t address_of(uint64_t number)
 {
@@ -117,6 +117,29 @@ static void test_given_back(void **unused)
 	assert_null(la_events_next(&state));
 	assert_false(la_events_busy(&state));
 	assert_int_equal(la_drops(), drops);
+}
+
+/* Not while another one is being filled in, or taken out. */
+static void test_replayable(void **unused)
+{
+	static struct la_state state;
+	struct la_event *outer;
+
+	(void)unused;
+	assert_true(add(&state, 1));
+	assert_true(la_events_replayable(&state));
+	outer = la_events_reserve(&state);
+	assert_true(add(&state, 3));
+	assert_false(la_events_replayable(&state));
+	fill(outer, 2);
+	la_events_commit(outer);
+	assert_true(la_events_replayable(&state));
+	assert_next(&state, 1);
+	assert_false(la_events_replayable(&state));
+	assert_next(&state, 2);
+	assert_next(&state, 3);
+	assert_null(la_events_next(&state));
+	assert_true(la_events_replayable(&state));
 }
 
 /* What waited in a place before does not count for who fills it in now. */
@@ -275,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_reserved_is_not_there_yet),
 		cmocka_unit_test(test_within_each_other),
 		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_replayable),
 		cmocka_unit_test(test_of_a_block_that_is_gone),
 		cmocka_unit_test(test_in_order_round_and_round),
 		cmocka_unit_test(test_overflow_is_counted),

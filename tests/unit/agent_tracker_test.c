@@ -195,7 +195,7 @@ static void test_a_handler_allocates(void **unused)
 	assert_added(before, (struct figures){ 3, 1040, 0, 0 });
 }
 
-enum { MANY = 200 }; /* more than can wait */
+enum { MANY = 1500 }; /* more than can wait */
 
 static void many_come(void)
 {
@@ -246,6 +246,24 @@ static void test_a_handler_allocates_in_the_table(void **unused)
 	assert_added(before, (struct figures){ 2, 1010, 2, 1010 });
 	assert_true(went(somewhere));
 	assert_true(went(somewhere + 64));
+}
+
+/* The lock is free again, but handlers keep the thread from going on. */
+static void test_a_handler_records_what_waited(void **unused)
+{
+	struct figures before = figures();
+
+	(void)unused;
+	la_tracker_begin(state);
+	lock_heap(la_lock);
+	two_come();
+	lock_heap(la_unlock);
+	came(somewhere + 128, 500);
+	assert_added(before, (struct figures){ 3, 1510, 3, 1510 });
+	for (uintptr_t i = 0; i < 3; i++)
+		assert_true(went(somewhere + 64 * i));
+	la_tracker_end(state);
+	assert_added(before, (struct figures){ 3, 1510, 0, 0 });
 }
 
 static void they_come_and_go(void)
@@ -549,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_a_handler_allocates),
 		cmocka_unit_test(test_a_handler_allocates_much),
 		cmocka_unit_test(test_a_handler_allocates_in_the_table),
+		cmocka_unit_test(test_a_handler_records_what_waited),
 		cmocka_unit_test(test_a_handler_allocates_and_frees),
 		cmocka_unit_test(test_a_handler_frees),
 		cmocka_unit_test(test_freed_where_its_thread_is),
