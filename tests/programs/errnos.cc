@@ -7,6 +7,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <grp.h>
 #include <initializer_list>
 #include <malloc.h>
 #include <new>
@@ -335,6 +336,31 @@ void call_kernel()
 	SAY("setns refuses", setns(999, 0));
 }
 
+/* To where and who it is already: as root and as anybody else. */
+void move()
+{
+	const uid_t user = getuid(), nobody = uid_t(-1);
+	const gid_t group = getgid(), none = gid_t(-1);
+	gid_t groups[256];
+	int count = getgroups(256, groups);
+
+	SAY("chroot", chroot("/no/such/folder"));
+	SAY("setuid", setuid(user));
+	SAY("setuid refuses", setuid(nobody));
+	SAY("seteuid", seteuid(user));
+	SAY("seteuid refuses", seteuid(nobody));
+	SAY("setreuid", setreuid(user, user));
+	SAY("setresuid", setresuid(user, user, user));
+	SAY("setgid", setgid(group));
+	SAY("setgid refuses", setgid(none));
+	SAY("setegid", setegid(group));
+	SAY("setegid refuses", setegid(none));
+	SAY("setregid", setregid(group, group));
+	SAY("setresgid", setresgid(group, group, group));
+	SAY("setgroups", setgroups(count < 0 ? 0 : size_t(count), groups));
+	SAY("setgroups refuses", setgroups(TOO_MUCH, groups));
+}
+
 void execute()
 {
 	const char *const nowhere = "/no/such/program";
@@ -390,6 +416,7 @@ int main()
 	set_signals();
 	block_signals();
 	call_kernel();
+	move();
 	execute();
 	take_snapshot();
 	fork_by("fork", fork);
