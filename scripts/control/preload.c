@@ -120,21 +120,22 @@ static int refuse_elf(const char *path, const struct elf_file *program,
 		      const struct elf_file *agent)
 {
 	const char *right = gained_right(path);
+	/* glibc's own loader, started as a program, needs no other. */
+	const char *loader = !program->loader[0] && is_loader(path) ?
+				     path : program->loader;
 
 	if (program->class != agent->class ||
 	    program->machine != agent->machine)
 		complain("%s is a program for %s, and the agent for %s: build "
 			 "the agent for that", path, elf_machine_name(program),
 			 elf_machine_name(agent));
-	else if (!program->loader[0] && is_loader(path))
-		return 0;
-	else if (!program->loader[0])
+	else if (!loader[0])
 		complain("%s is statically linked, so nothing can be preloaded:"
 			 " link it dynamically", path);
-	else if (is_called(program->loader, "ld-musl"))
+	else if (is_called(loader, "ld-musl"))
 		complain("%s uses musl, and the agent needs glibc: build it "
 			 "against glibc", path);
-	else if (!is_called(program->loader, "ld-linux"))
+	else if (loader != path && !is_called(loader, "ld-linux"))
 		complain("%s is started by %s, and the agent needs glibc",
 			 path, program->loader);
 	else if (right)
