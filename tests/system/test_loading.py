@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from tests.support import figures, snapshots
+from tests.support import figures, snapshots, verified
 from tests.support.servers import (ROOT, HostTest, Server, files, leakagent,
                                    leakdiff_json, program)
 
@@ -70,7 +70,7 @@ class Plugins(Loading):
 
     def test_loaded_and_unloaded_ten_thousand_times(self):
         """At one address, each time with other code."""
-        rounds = 5000
+        rounds = 100 if verified.ON else 5000
         done = self.run_both([program('reloads'), program('libreload_one.so'),
                               program('libreload_two.so'), rounds])
         self.assertEqual(done.stdout, 'same address\n')
@@ -109,19 +109,18 @@ class Programs(Loading):
 
 
 class Exceptions(Loading):
-    ROUNDS = 100000
+    ROUNDS = 1000 if verified.ON else 100000
 
     def check_exceptions(self, path):
         self.run_both([path, self.ROUNDS])
         snapshot = self.only_snapshot()
-        # See test_verify.py: 60 rounds have each depth with each kind.
-        depths = [i % 20 + 1 for i in range(self.ROUNDS)
-                  if i % 3 in (0, 1, 2)]
-        caught = sum(1 for i in range(self.ROUNDS) if i % 3 == 0)
-        rethrown = sum(1 for i in range(self.ROUNDS) if i % 3 == 1)
+        # What is destroyed on the way, caught at once, and thrown again.
+        destroyed = sum(i % 20 + 1 for i in range(self.ROUNDS))
+        caught = len(range(0, self.ROUNDS, 3))
+        rethrown = len(range(1, self.ROUNDS, 3))
         self.assertEqual(snapshot.through('_ZL4keepm', 'heap')[2:],
-                         (sum(depths) + caught + 2 * rethrown,
-                          11 * sum(depths) + 33 * caught +
+                         (destroyed + caught + 2 * rethrown,
+                          11 * destroyed + 33 * caught +
                           (22 + 44) * rethrown))
         self.assertEqual(snapshot.comments['drops'], '0')
         figures.count('C++ exceptions through the hooks', caught + rethrown)
