@@ -1,6 +1,7 @@
 """Hosts in situations that an agent may easily turn into a hang or a crash:
 each runs without it and with it, and must print the same and end the same."""
 
+import collections
 import os
 import shutil
 
@@ -84,6 +85,39 @@ class Descriptors(HostTest):
         last = snapshots.load(self.closing()[-1])
         self.assertGreater(int(last.comments['sequence']), 19)
         self.assertEqual(last.comments['drops'], '0')
+
+    def calls_on_descriptors(self, directory):
+        """{thread: [system call]} of a host that closes all of them, once it
+        has begun; the agent's thread under that name."""
+        trace = self.directory / 'trace'
+        done = run(['strace', '-f', '-qq', '-o', trace, '-e',
+                    'trace=desc,memfd_create,close_range,prctl',
+                    program('closing'), 20], directory, only='closing',
+                   interval='1ms', keep=2)
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        calls, agent, begun = collections.defaultdict(list), None, False
+        for line in trace.read_text().splitlines():
+            thread, call = line.split(maxsplit=1)
+            if 'PR_SET_NAME, "leakagent"' in call:
+                agent = thread
+            begun = begun or '"/dev/null"' in call
+            if (call[0].isalpha() and 'MAP_ANONYMOUS' not in call and
+                    (begun or thread == agent)):
+                calls[thread].append(call)
+        calls['agent'] = calls.pop(agent, [])
+        return calls
+
+    def test_none_is_touched_but_by_the_host(self):
+        plain = self.calls_on_descriptors(None)
+        self.assertEqual(plain.pop('agent'), [])
+        watched = self.calls_on_descriptors(self.snapshots)
+        ours = watched.pop('agent')
+        self.assertRegex(ours[1], r'close_range\(0, \d+, CLOSE_RANGE_UNSHARE')
+        self.assertTrue(any('O_TMPFILE' in call for call in ours[2:]), ours)
+        # The host's threads make no other calls than they always make.
+        kinds = [{call.split('(')[0] for calls in run_.values()
+                  for call in calls} for run_ in (plain, watched)]
+        self.assertEqual(*kinds)
 
     def test_without_close_range(self):
         self.assertTrue(self.closing(program('refused'), self.CLOSE_RANGE))
