@@ -121,14 +121,18 @@ void la_boot_look(struct la_state *state, const void *frame)
 		start_thread();
 }
 
-/* Where the agent's thread still waits for something, it does so no longer. */
+/*
+ * Where the agent's thread still waits for something, it does so no longer; but
+ * in children of programs that insist on having one.
+ */
 static void hurry(const void *frame)
 {
 	struct la_state *state = la_boot_waits ? la_state_get() : NULL;
 
 	if (state)
 		la_boot_look(state, frame);
-	else if (!la_trigger_begun() && !la_quiet_now())
+	else if (!la_trigger_begun() && !la_quiet_now() &&
+		 !(alone && la_process.forked))
 		start_thread();
 }
 

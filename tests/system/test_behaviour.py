@@ -318,6 +318,11 @@ class Processes(Host):
                                 capture_output=True, check=True).stdout
         self.assertIn('brings its own malloc', report)
 
+    def test_a_malloc_of_its_own_and_never_a_thread(self):
+        """Only the end writes a snapshot."""
+        self.run_both([program('own_malloc'), 'alone'])
+        self.assertEqual(self.only_snapshot().comments['reason'], 'exit')
+
     def test_before_and_after_main(self):
         self.run_both([program('early_and_late')])
         snapshot = self.only_snapshot()
