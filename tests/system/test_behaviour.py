@@ -284,7 +284,11 @@ class Processes(Host):
 
     def test_little_stack(self):
         self.run_both([program('small_stacks')])
-        self.assertEqual(self.live('keep', self.only_snapshot()), (12, 1200))
+        taken = list(map(snapshots.load, files(self.snapshots)))
+        self.assertEqual([snapshot.comments['reason'] for snapshot in taken],
+                         ['call:from a small stack'] * 11 + ['exit'])
+        self.assertEqual(taken[-1].comments['drops'], '0')
+        self.assertEqual(self.live('keep', taken[-1]), (12, 1200))
 
     def test_an_operator_new_of_its_own(self):
         self.run_both([program('own_new')])
