@@ -236,8 +236,8 @@ class Server:
 class Puppet(Server):
     """puppet.c, obeying."""
 
-    def __init__(self, directory, **options):
-        super().__init__([program('puppet')], directory, **options)
+    def __init__(self, directory, path=program('puppet'), **options):
+        super().__init__([path], directory, **options)
         self.commands = 0
 
     def obey(self, command):

@@ -9,8 +9,8 @@ import shutil
 import subprocess
 
 from tests.support import snapshots
-from tests.support.servers import (HostTest, Puppet, Server, files, leakagent,
-                                   program, run)
+from tests.support.servers import (AGENT, HostTest, Puppet, ROOT, Server,
+                                   files, leakagent, program, run)
 
 # A file system of so many bytes in $1, in a name space of its own; without
 # /proc, nameless files cannot be given a name: they have one from the start.
@@ -150,7 +150,12 @@ class Storage(HostTest):
         else:
             shutil.chown(self.snapshots, 65534, 65534)
             shutil.chown(self.directory, 65534, 65534)
-            owner = {'user': 65534}
+            # Who may not look into the checkout, wherever it is.
+            owner = {'user': 65534,
+                     'path': shutil.copy(program('puppet'), self.directory),
+                     'agent': shutil.copy(AGENT, self.directory),
+                     'conf': shutil.copy(ROOT / 'conf' / 'leakagent.ini',
+                                         self.directory)}
         with Puppet(self.snapshots, exit='off', **owner) as puppet:
             self.snapshot(puppet, 1000)
             self.snapshots.chmod(0o500)
