@@ -49,6 +49,7 @@ class Faults(HostTest):
     host = [program('puppet')]
     names = names_of_calls()
     every = 4  # one of so many calls is tried
+    left_out = ()  # calls whose failures this host is right to notice
 
     def setUp(self):
         super().setUp()
@@ -120,7 +121,7 @@ class Faults(HostTest):
         """(number, call, thread) of those to be tried: of rt_sigprocmask,
         which comes around every lock, one in eight."""
         found = [(number, *call) for number, call in enumerate(calls, 1)
-                 if call[0] not in CANNOT
+                 if call[0] not in CANNOT + self.left_out
                  and (call[0] != 'rt_sigprocmask' or number % 8 == 0)]
         return found[::self.every]
 
@@ -138,7 +139,8 @@ class SystemCalls(Faults):
                 # Threads run as they like: it may be another, or none.
                 times.append(len(did))
                 failed += len(did)
-                self.assertLives(done)
+                if not {call for call, _ in did} & {*self.left_out}:
+                    self.assertLives(done)
                 self.assertNoneHalf(temporaries=True)
         self.assertGreater(failed, 150 // self.every)
 
@@ -150,7 +152,8 @@ class SystemCalls(Faults):
         _, calls = self.under_ptrace('list')
         numbers = {name: number for number, name in self.names.items()}
         refused = 0
-        for name in sorted({name for name, _ in calls} - {*CANNOT, *WHERE}):
+        for name in sorted({name for name, _ in calls}
+                            - {*CANNOT, *WHERE, *self.left_out}):
             with self.trying(FAILED, call=name) as times:
                 done, did = self.under_ptrace('refuse', numbers[name],
                                               number_of(name))
