@@ -374,6 +374,8 @@ static void __attribute__((constructor)) constructor(void)
 {
 	if (!begun)
 		boot_once(0);
+	/* Also in programs that are never tracked. */
+	la_early_end();
 }
 
 /* The program belongs to another tool. */

@@ -34,7 +34,7 @@
 
 enum { STACK_BYTES = 512 * 1024 };
 
-enum { REASON_BYTES = 300, LOOK_EVERY_S = 1 };
+enum { REASON_BYTES = 300, LOOK_EVERY_S = 1, SETTLE_S = 3 };
 
 /* While it is quiet: how often the thread looks, and how long it is awaited. */
 #define LOOK_EVERY_NS UINT64_C(20000000)
@@ -145,8 +145,10 @@ void la_trigger_settle(void)
 	static const struct timespec look_every = { .tv_sec = LOOK_EVERY_S };
 	int host_errno = errno;
 
-	while (begun && !__atomic_load_n(&settled, __ATOMIC_ACQUIRE) &&
-	       thread_lives())
+	/* Not for ever: its folder may be on a file system that hangs. */
+	for (int i = 0; i < SETTLE_S && begun && thread_lives() &&
+			!__atomic_load_n(&settled, __ATOMIC_ACQUIRE);
+	     i++)
 		la_sys_futex_wait(&settled, 0, &look_every);
 	errno = host_errno;
 }

@@ -22,7 +22,7 @@ bool la_trigger_begun(void);
 
 /*
  * Waits until the thread, if it was started, has its own root and descriptors
- * and has opened its folder. Any host thread.
+ * and has opened its folder, but no longer than seconds. Any host thread.
  */
 void la_trigger_settle(void);
 
