@@ -5,6 +5,7 @@
  *
  * usage: seccomp WAY
  *   prctl, seccomp    for this thread, by either call
+ *   fork              the same, and then it forks
  *   twice             the same, when there is a mild one already
  *   all               for all threads
  *   mild              for all threads, and it only makes execve fail
@@ -24,32 +25,42 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ALLOW(name)                                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                 \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
+#define NUMBER                                                                 \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+
+/* What a second filter, and the threads that there are, take comes last. */
+#define ALLOCATORS_CALLS                                                       \
+	ALLOW(brk), ALLOW(mmap), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise), \
+		ALLOW(mprotect), ALLOW(write), ALLOW(rt_sigreturn),            \
+		ALLOW(exit), ALLOW(exit_group), ALLOW(seccomp), ALLOW(prctl)
+
 static struct sock_filter strict[] = {
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	ALLOW(brk),
-	ALLOW(mmap),
-	ALLOW(munmap),
-	ALLOW(mremap),
-	ALLOW(madvise),
-	ALLOW(mprotect),
-	ALLOW(write),
-	ALLOW(rt_sigreturn),
-	ALLOW(exit),
-	ALLOW(exit_group),
-	/* What a second filter, and the threads that there are, take. */
-	ALLOW(seccomp),
-	ALLOW(prctl),
+	NUMBER,
+	ALLOCATORS_CALLS,
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+};
+
+/* The same, but for fork as libc does it, and wait. */
+static struct sock_filter forking[] = {
+	NUMBER,
+	ALLOCATORS_CALLS,
+	ALLOW(clone),
+	ALLOW(futex),
+	ALLOW(rt_sigprocmask),
+	ALLOW(set_robust_list),
+	ALLOW(wait4),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 };
 
 static struct sock_filter mild[] = {
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	NUMBER,
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 1),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
@@ -57,6 +68,7 @@ static struct sock_filter mild[] = {
 
 #define PROGRAM(steps) { sizeof(steps) / sizeof((steps)[0]), steps }
 static struct sock_fprog strict_program = PROGRAM(strict);
+static struct sock_fprog forking_program = PROGRAM(forking);
 static struct sock_fprog mild_program = PROGRAM(mild);
 
 static void say(const char *text)
@@ -83,6 +95,8 @@ static long install(const char *way)
 		return by_prctl(&strict_program);
 	if (!strcmp(way, "seccomp"))
 		return by_seccomp(&strict_program, 0);
+	if (!strcmp(way, "fork"))
+		return by_prctl(&forking_program);
 	if (!strcmp(way, "twice"))
 		return by_seccomp(&mild_program, 0) |
 		       by_prctl(&strict_program);
@@ -141,6 +155,20 @@ NOINLINE static void allocate_much(void)
 	}
 }
 
+static void fork_once(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child) {
+		for (int depth = 0; depth < 50; depth++)
+			descend(depth);
+		exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || status)
+		say("the child did not live\n");
+}
+
 int main(int count, char **arguments)
 {
 	int strictly = count == 2 && !strcmp(arguments[1], "strict");
@@ -165,6 +193,8 @@ int main(int count, char **arguments)
 		syscall(SYS_exit, 0);
 	}
 	filtered = 1;
+	if (!strcmp(arguments[1], "fork"))
+		fork_once();
 	allocate_much();
 	while (filtered != 2)
 		continue;
