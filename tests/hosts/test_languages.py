@@ -153,7 +153,7 @@ if (process.argv[2] === 'child') {
 } else if (cluster.isPrimary) {
   const workers = [cluster.fork(), cluster.fork()];
   let ready = 0, left = 200, sum = 0;
-  setTimeout(() => process.exit(1), 30000);  // or it ends before the signal
+  setInterval(() => {}, 1000);  // or it ends before the signal comes
   cluster.on('exit', (worker, code) => {
     if (!Object.keys(cluster.workers).length)
       process.kill(process.pid, 'SIGUSR2');
