@@ -170,9 +170,13 @@ class OthersFiles(PrivilegesTest):
         name = 'true.4190000.20200101T000000000Z.{}.pb.gz.tmp'
         precious = self.target / 'precious'
         precious.write_text('precious')
-        link, pipe, folder, file = (self.public / name.format(n)
-                                    for n in range(1, 5))
+        link, pipe, folder, file, second = (self.public / name.format(n)
+                                            for n in range(1, 6))
         link.symlink_to(precious)
+        # Where the kernel lets them: a second name for a file of ours.
+        ours = self.target / 'ours'
+        ours.write_text('ours')
+        second.hardlink_to(ours)
         os.mkfifo(pipe)
         folder.mkdir()
         file.write_text('theirs')
@@ -182,7 +186,10 @@ class OthersFiles(PrivilegesTest):
         self.assertEqual((done.status, done.stderr), (0, ''))
         self.assertEqual(precious.read_text(), 'precious')
         self.assertEqual(file.read_text(), 'theirs')
-        self.assertEqual(len(list(self.public.iterdir())), 5)
+        self.assertEqual(ours.read_text(), 'ours')
+        for path in (link, pipe, folder, file):
+            self.assertTrue(path.exists(), path)
+        self.assertEqual(len(files(self.public)), 1)
 
     def test_whatever_the_umask(self):
         for mask in (0, 0o777):
