@@ -33,7 +33,7 @@ static void (*first_free)(void *);
 void la_real_forget_error(void)
 {
 	/* One that finds something forgets what those before it did not. */
-	dlsym(RTLD_DEFAULT, "dlsym");
+	(void)dlsym(RTLD_DEFAULT, "dlsym");
 }
 
 static bool search(void)
