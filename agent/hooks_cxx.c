@@ -98,6 +98,20 @@ static void *last_resort(enum operator_name name)
 	return name >= NEW_ALIGNED ? (void *)aligned_new : (void *)malloc;
 }
 
+static void *early_aligned_new(size_t size, size_t alignment)
+{
+	return la_plain_memalign(alignment, size);
+}
+
+/* While libraries are relocated nobody's can be called, see real.c. */
+static void *early_one(enum operator_name name)
+{
+	if (name >= DELETE)
+		return (void *)la_plain_free;
+	return name >= NEW_ALIGNED ? (void *)early_aligned_new :
+				     (void *)la_plain_malloc;
+}
+
 /* Looks a symbol up; what that allocates, and its failure, are not the host's. */
 static void *look_up(void *where, enum operator_name name)
 {
@@ -218,6 +232,8 @@ static struct next find(enum operator_name name, uintptr_t caller,
 {
 	void *found = __atomic_load_n(&next_operators[name], __ATOMIC_ACQUIRE);
 
+	if (la_unlikely(!found) && !la_real_callable())
+		return (struct next){ .function = early_one(name) };
 	if (la_unlikely(!found) && !searched)
 		found = search_program(name);
 	if (la_unlikely(!found))

@@ -1,4 +1,4 @@
-/* build: -fno-plt -Wl,-soname,libresolvers.so */
+/* build: -fno-plt -Wl,-soname,libresolvers.so -lstdc++ */
 /*
  * A function that is chosen while this library is relocated: the one that
  * chooses allocates, when libraries that were loaded before this one, such as
@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *whole;
+/* operator new[] and delete[], as a library in C++ would call them. */
+void *_Znam(size_t size);
+void _ZdaPv(void *block);
+
+static char *whole, *of_operator;
 
 static int answer(void)
 {
@@ -22,6 +26,8 @@ static int (*choose(void))(void)
 	void *other = malloc(5000), *aligned;
 
 	free(other);
+	_ZdaPv(_Znam(100));
+	of_operator = _Znam(200);
 	if (!posix_memalign(&aligned, 64, 64))
 		free(aligned);
 	if (block && !block[99])
@@ -35,6 +41,7 @@ static int chosen(void) __attribute__((ifunc("choose")));
 
 int libresolvers_answer(void)
 {
+	_ZdaPv(of_operator);
 	return chosen();
 }
 
