@@ -112,7 +112,7 @@ check: ## installs what is missing, builds, and runs every test
 .PHONY: check-hosts
 check-hosts: ## installs more programs, and runs each without and with the agent
 	@scripts/install-deps hosts
-	@$(MAKE) -s $(PARALLEL) all $(BUILD)/tests/programs/puppet
+	@$(MAKE) -s $(PARALLEL) all programs
 	@BUILD=$(BUILD) tests/run hosts
 
 .PHONY: verify

@@ -45,8 +45,7 @@ def check(folder, test):
         process = comments['command'], comments['pid'], comments['start']
         stacks[process] = max(stacks[process],
                               int(comments['verified_stacks']))
-    figures.count('stacks compared with those of libunwind',
-                  sum(stacks.values()))
+    figures.count(figures.COMPARED, sum(stacks.values()))
     report = os.environ.get('VERIFY_REPORT')
     if report:
         with open(report, 'a') as file:
