@@ -237,12 +237,11 @@ static bool take_out_at(struct shard *shard, uintptr_t address,
  * What handlers could not remove goes before anything else is done, and so
  * before anybody who is given the same address can record it.
  */
-static struct shard *enter(unsigned number)
+static struct shard *entered(unsigned number)
 {
 	struct shard *shard = &shards[number];
 	struct la_block block;
 
-	la_lock(LA_LOCK_HEAP + number);
 	while (la_unlikely(shard->late_taken != shard->late_added)) {
 		uintptr_t address = shard->late[shard->late_taken % MOST_LATE];
 
@@ -251,6 +250,12 @@ static struct shard *enter(unsigned number)
 		take_out_at(shard, address, &block);
 	}
 	return shard;
+}
+
+static struct shard *enter(unsigned number)
+{
+	la_lock(LA_LOCK_HEAP + number);
+	return entered(number);
 }
 
 static void leave(unsigned number)
@@ -311,6 +316,18 @@ bool la_heap_remove(uintptr_t address, struct la_block *block)
 
 	leave(number);
 	return found;
+}
+
+bool la_heap_remove_briefly(uintptr_t address, struct la_block *block,
+			    bool *found)
+{
+	unsigned number = shard_of(address);
+
+	if (!la_lock_briefly(LA_LOCK_HEAP + number))
+		return false;
+	*found = take_out_at(entered(number), address, block);
+	leave(number);
+	return true;
 }
 
 bool la_heap_remove_later(uintptr_t address)

@@ -48,6 +48,10 @@ bool la_heap_remove(uintptr_t address, struct la_block *block);
  */
 bool la_heap_remove_later(uintptr_t address);
 
+/* la_heap_remove, or false where another thread is inside that part for long. */
+bool la_heap_remove_briefly(uintptr_t address, struct la_block *block,
+			    bool *found);
+
 /* Whether this thread is inside the part of the table that holds `address`. */
 bool la_heap_busy(uintptr_t address);
 

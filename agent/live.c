@@ -2,6 +2,7 @@
 
 #include "agent/live.h"
 
+#include "agent/lock.h"
 #include "agent/state.h"
 
 #include <stddef.h>
@@ -31,19 +32,22 @@ bool la_live_resize(uintptr_t address, uint64_t bytes, struct la_block *was)
 	return la_live_insert(address, (struct la_block){ bytes, was->site });
 }
 
-bool la_live_remove_inside(uintptr_t address, struct la_block *block)
+bool la_live_remove_inside(uintptr_t address, struct la_block *block,
+			   bool *found)
 {
 	la_shadow_entry was = la_shadow_remove(address);
 
+	*found = was;
 	if (was) {
 		*block = la_live_block_of(was);
-		return true;
-	}
-	if (!la_heap_busy(address))
-		return la_heap_remove(address, block);
-	if (!la_heap_remove_later(address))
+	} else if (!la_lock_any_held()) {
+		*found = la_heap_remove(address, block);
+	} else if (!la_heap_busy(address)) {
+		return la_heap_remove_briefly(address, block, found);
+	} else if (!la_heap_remove_later(address)) {
 		la_drop();
-	return false;
+	}
+	return true;
 }
 
 struct walk {

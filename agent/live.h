@@ -54,9 +54,12 @@ bool la_live_resize(uintptr_t address, uint64_t bytes, struct la_block *was);
 
 /*
  * Forgets a block in a handler that may have interrupted its thread in here. What
- * cannot be touched now is forgotten soon enough, which is not told.
+ * cannot be touched now is forgotten soon enough, which is not told in *found.
+ * False: not now, its thread has to do it later, since two that wait for each
+ * other's parts of the table would wait for ever.
  */
-bool la_live_remove_inside(uintptr_t address, struct la_block *block);
+bool la_live_remove_inside(uintptr_t address, struct la_block *block,
+			   bool *found);
 
 /*
  * Calls visit for every block; interval as in la_heap_walk. One thread at a

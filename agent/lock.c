@@ -200,6 +200,16 @@ void la_lock(unsigned rank)
 	acquire(&locks[rank].word);
 }
 
+bool la_lock_briefly(unsigned rank)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (try_lock(&locks[rank].word))
+			return true;
+		la_arch_pause();
+	}
+	return false;
+}
+
 void la_unlock(unsigned rank)
 {
 	release(&locks[rank].word);

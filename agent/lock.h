@@ -38,6 +38,9 @@ enum la_lock_rank {
 void la_lock(unsigned rank);
 void la_unlock(unsigned rank);
 
+/* Of the heap's: takes it unless that would take longer than a moment. */
+bool la_lock_briefly(unsigned rank);
+
 /*
  * Between these, the calling thread gets no signals; pairs may nest. All locks
  * but the heap's are held so: a handler may stop its thread for as long as it

@@ -389,15 +389,13 @@ void la_track_size(struct la_state *state, const void *block, size_t bytes)
 static bool __attribute__((noinline))
 untrack_inside(struct la_state *state, uintptr_t address, struct la_block *was)
 {
-	bool found;
+	bool found = false;
 
 	if (la_events_pass(state, address))
 		return false;
-	if (la_events_recording(state, address)) {
+	if (la_events_recording(state, address) ||
+	    !la_live_remove_inside(address, was, &found))
 		postpone_end(state, LA_EVENT_BLOCK_GONE, address, 0);
-		return false;
-	}
-	found = la_live_remove_inside(address, was);
 	if (found)
 		la_growth_note(state, -scaled(was->bytes));
 	return found;

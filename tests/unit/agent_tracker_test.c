@@ -330,6 +330,64 @@ static void test_freed_where_its_thread_is(void **unused)
 	assert_added(before, (struct figures){ 3, 4010, 0, 0 });
 }
 
+/* The part of the table that a block is in. */
+static unsigned part_of(uintptr_t address)
+{
+	for (unsigned part = 0; part < LA_HEAP_SHARDS; part++) {
+		bool here;
+
+		la_lock(LA_LOCK_HEAP + part);
+		here = la_heap_busy(address);
+		la_unlock(LA_LOCK_HEAP + part);
+		if (here)
+			return part;
+	}
+	return LA_HEAP_SHARDS;
+}
+
+static pthread_barrier_t part_is_taken, part_is_wanted;
+
+static void *have_part(void *argument)
+{
+	unsigned rank = *(unsigned *)argument;
+
+	la_lock(rank);
+	pthread_barrier_wait(&part_is_taken);
+	/* As if it waited for the other one's part. */
+	pthread_barrier_wait(&part_is_wanted);
+	la_unlock(rank);
+	return NULL;
+}
+
+/*
+ * The thread was interrupted in one part of the table, and the handler wants
+ * another one, which a thread has that may wait for the first.
+ */
+static void test_freed_while_another_has_the_part(void **unused)
+{
+	struct figures before = figures();
+	unsigned part = part_of(somewhere);
+	unsigned wanted = LA_LOCK_HEAP + part;
+	unsigned own = LA_LOCK_HEAP + (part + 1) % LA_HEAP_SHARDS;
+	pthread_t other;
+
+	(void)unused;
+	assert_true(part < LA_HEAP_SHARDS);
+	pthread_barrier_init(&part_is_taken, NULL, 2);
+	pthread_barrier_init(&part_is_wanted, NULL, 2);
+	came(somewhere, 1000);
+	assert_int_equal(pthread_create(&other, NULL, have_part, &wanted), 0);
+	pthread_barrier_wait(&part_is_taken);
+	la_tracker_begin(state);
+	la_lock(own);
+	assert_false(went(somewhere));
+	la_unlock(own);
+	pthread_barrier_wait(&part_is_wanted);
+	pthread_join(other, NULL);
+	la_tracker_end(state);
+	assert_added(before, (struct figures){ 1, 1000, 0, 0 });
+}
+
 /* What a second handler does while what the first did is being recorded. */
 static void (*second_handler)(void);
 
@@ -571,6 +629,7 @@ int main(void)
 		cmocka_unit_test(test_a_handler_allocates_and_frees),
 		cmocka_unit_test(test_a_handler_frees),
 		cmocka_unit_test(test_freed_where_its_thread_is),
+		cmocka_unit_test(test_freed_while_another_has_the_part),
 		cmocka_unit_test(test_freed_while_it_is_recorded),
 		cmocka_unit_test(test_replaced_while_it_is_recorded),
 		cmocka_unit_test(test_handlers_in_each_other),
