@@ -30,7 +30,6 @@
 #include "agent/quiet.h"
 #include "agent/real.h"
 #include "agent/sampler.h"
-#include "agent/seccomp.h"
 #include "agent/signals.h"
 #include "agent/sites.h"
 #include "agent/stack.h"
@@ -416,61 +415,29 @@ void la_boot_thread(void)
 	}
 }
 
-/* What the filter that is being installed brings about. */
-static struct {
-	bool quiet; /* it was not so before */
-	bool ends;  /* of the agent: its thread has ended for it */
-	enum la_mode mode;
-} filtering;
-
-/*
- * Everything ends with a last snapshot where the agent's thread is filtered, too,
- * or not even memory can be had.
- */
-void la_boot_filter(const struct sock_fprog *filter, bool strict, bool all)
+bool la_boot_tracks(void)
 {
-	enum la_filter_harm harm =
-		strict ? LA_HARMS_MEMORY : la_seccomp_harm(filter);
-	int host_errno = errno;
-
-	filtering.ends = active && (all ? harm > LA_HARMS_NOTHING :
-					  harm == LA_HARMS_MEMORY);
-	filtering.quiet = active && !la_quiet_now() &&
-			  (filtering.ends || harm >= LA_HARMS_HOOKS);
-	if (filtering.ends) {
-		snapshot("seccomp", __builtin_frame_address(0));
-		la_trigger_stop();
-		filtering.mode = la_mode_now();
-		la_tracker_set_mode(LA_MODE_OFF);
-	}
-	if (filtering.quiet) {
-		__atomic_store_n(&la_quiet, 1, __ATOMIC_SEQ_CST);
-		la_calm_await_none();
-		la_trigger_quieten();
-	}
-	errno = host_errno;
+	return active;
 }
 
-void la_boot_filtered(bool succeeded)
+void la_boot_pause(const char *reason)
 {
-	int host_errno = errno;
+	snapshot(reason, __builtin_frame_address(0));
+	la_trigger_stop();
+	la_tracker_set_mode(LA_MODE_OFF);
+}
 
-	if (succeeded && filtering.ends) {
-		la_tracker_set_mode(LA_MODE_PASSIVE);
-		la_boot_declined = true;
-		active = false;
-		errno = host_errno;
-		return;
-	}
-	if (succeeded)
-		return;
-	if (filtering.quiet)
-		__atomic_store_n(&la_quiet, 0, __ATOMIC_SEQ_CST);
-	if (filtering.ends) {
-		la_tracker_set_mode(filtering.mode);
-		la_trigger_start(&options);
-	}
-	errno = host_errno;
+void la_boot_resume(enum la_mode mode)
+{
+	la_tracker_set_mode(mode);
+	la_trigger_start(&options);
+}
+
+void la_boot_end(void)
+{
+	la_tracker_set_mode(LA_MODE_PASSIVE);
+	la_boot_declined = true;
+	active = false;
 }
 
 void la_boot_exit_now(void)

@@ -4,10 +4,11 @@
 #ifndef LA_BOOT_H
 #define LA_BOOT_H
 
+#include "agent/state.h"
+
 #include <stdbool.h>
 
 struct la_state;
-struct sock_fprog;
 
 /* Whether this program is not to be tracked, ever: hooks only forward. */
 extern bool la_boot_declined;
@@ -49,13 +50,17 @@ void la_boot_move(void);
 /* The program is about to be replaced by another. */
 void la_boot_exec(void);
 
+/* Whether this program is tracked, or will be. */
+bool la_boot_tracks(void);
+
 /*
- * Before a thread installs a filter of system calls, or, `strict`, allows itself
- * nothing but to read, write and end; and after, if that succeeded. When `all`,
- * the filter is for all threads.
+ * Takes a snapshot, ends the agent's thread, and records no more, until it is
+ * resumed in the mode of before, or ends for good. On a host thread; errno may
+ * change.
  */
-void la_boot_filter(const struct sock_fprog *filter, bool strict, bool all);
-void la_boot_filtered(bool succeeded);
+void la_boot_pause(const char *reason);
+void la_boot_resume(enum la_mode mode);
+void la_boot_end(void);
 
 /*
  * For programs that link weakly against it: writes a snapshot and returns when

@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 
+#include "agent/filtering.h"
 #include "agent/hook.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ long la_hook_syscall_early(long number, long a, long b, long c, long d, long e,
 long la_hook_seccomp(long number, long operation, long flags,
 		     const struct sock_fprog *filter)
 {
+	struct la_filtering filtering;
 	long result;
 
 	if (!la_real_known())
@@ -42,15 +44,17 @@ long la_hook_seccomp(long number, long operation, long flags,
 	if (operation > SECCOMP_SET_MODE_FILTER)
 		return la_real.syscall(number, operation, flags,
 				       (long)filter, 0, 0, 0);
-	la_boot_filter(operation == SECCOMP_SET_MODE_FILTER ? filter : NULL,
-		       operation == SECCOMP_SET_MODE_STRICT,
-		       flags & SECCOMP_FILTER_FLAG_TSYNC);
+	filtering = la_filtering_begin(
+		operation == SECCOMP_SET_MODE_FILTER ? filter : NULL,
+		operation == SECCOMP_SET_MODE_STRICT,
+		flags & SECCOMP_FILTER_FLAG_TSYNC);
 	result = la_real.syscall(number, operation, flags, (long)filter, 0,
 				 0, 0);
 	/* A listener's descriptor, or the thread that does not follow. */
-	la_boot_filtered(result == 0 ||
-			 (result > 0 &&
-			  flags & SECCOMP_FILTER_FLAG_NEW_LISTENER));
+	la_filtering_end(filtering,
+			 result == 0 ||
+				 (result > 0 &&
+				  flags & SECCOMP_FILTER_FLAG_NEW_LISTENER));
 	return result;
 }
 
@@ -66,6 +70,7 @@ LA_EXPORT __attribute__((naked)) long hook_syscall(void)
 
 LA_EXPORT int prctl(int option, ...)
 {
+	struct la_filtering filtering;
 	unsigned long a, b, c, d;
 	va_list more;
 	int result;
@@ -81,9 +86,10 @@ LA_EXPORT int prctl(int option, ...)
 					  (long)c, (long)d, 0);
 	if (option != PR_SET_SECCOMP)
 		return la_real.prctl(option, a, b, c, d);
-	la_boot_filter(a == SECCOMP_MODE_FILTER ? (const void *)b : NULL,
-		       a == SECCOMP_MODE_STRICT, false);
+	filtering = la_filtering_begin(
+		a == SECCOMP_MODE_FILTER ? (const void *)b : NULL,
+		a == SECCOMP_MODE_STRICT, false);
 	result = la_real.prctl(option, a, b, c, d);
-	la_boot_filtered(!result);
+	la_filtering_end(filtering, !result);
 	return result;
 }

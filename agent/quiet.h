@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* seccomp.c's; set and unset by whoever installs a filter, see boot.c. */
+/* How many filters it is for; counted by filtering.c. */
 extern uint32_t la_quiet;
 
 static inline bool la_quiet_now(void)

@@ -107,7 +107,9 @@ static long install(const char *way)
 	if (!strcmp(way, "refused"))
 		return by_prctl(NULL) != -1 || by_prctl(&empty) != -1 ||
 		       by_seccomp(NULL, SECCOMP_FILTER_FLAG_TSYNC) != -1 ||
-		       by_seccomp(&strict_program, 1 << 30) != -1;
+		       by_seccomp(&strict_program, 1 << 30) != -1 ||
+		       by_seccomp(&strict_program,
+				  1 << 30 | SECCOMP_FILTER_FLAG_TSYNC) != -1;
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
 }
 
