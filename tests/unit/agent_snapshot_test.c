@@ -87,6 +87,7 @@ static void test_totals_leave_out_threads(void **state)
 	struct la_snapshot snapshot;
 
 	(void)state;
+	la_threads_created(host, pthread_self());
 	assert_true(la_live_insert(0x100000, block));
 	assert_true(la_maps_add(0x10000, 0x11000, map));
 	assert_int_equal(la_snapshot_take(&snapshot), 0);
@@ -95,7 +96,7 @@ static void test_totals_leave_out_threads(void **state)
 	assert_int_equal(snapshot.live_objects, 2);
 	assert_int_equal(snapshot.live_bytes, 7 + 4096);
 	la_snapshot_free(&snapshot);
-	la_threads_cancel(host);
+	la_threads_joined(host);
 	la_live_remove(0x100000, &block);
 	la_maps_discard(la_maps_take(0x10000, 0x11000));
 }
