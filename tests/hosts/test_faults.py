@@ -77,7 +77,7 @@ print(*done)
         for path in files(self.snapshots, host.pid):
             snapshots.load(path)
             path.unlink()
-        for path in self.snapshots.glob(f'*.{host.pid}.*'):
+        for path in self.snapshots.glob(f'puppet.{host.pid}.*'):
             self.assertEqual(path.suffix, '.tmp')
             left.append(path)
         self.assertLessEqual(len(left), 1)
