@@ -1,4 +1,4 @@
-/* build: -Wno-deprecated-declarations -Wno-alloc-size-larger-than -ldl */
+/* build: -std=gnu++17 -fsized-deallocation -Wno-deprecated-declarations -ldl */
 /*
  * errno after every function that the agent stands in front of, each called once
  * so that it succeeds and, where that is possible, once so that it fails; errno
@@ -30,7 +30,8 @@ extern "C" pid_t __fork(void);
 
 namespace {
 
-const size_t TOO_MUCH = SIZE_MAX / 2 - 1000;
+/* Compilers know what is too much. */
+volatile size_t TOO_MUCH = SIZE_MAX / 2 - 1000;
 const int NO_SIGNAL = 1000;
 
 void *volatile block;

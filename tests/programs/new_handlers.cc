@@ -1,3 +1,4 @@
+/* build: -std=gnu++17 */
 /*
  * C++ new-handlers: what operator new calls when there is no memory. One throws
  * an exception of its own, one allocates and throws, one frees what it had in
