@@ -42,6 +42,7 @@
 #include "agent/writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,12 +463,24 @@ static bool launcher(void)
 		       LAUNCHER_NS;
 }
 
-void la_boot_exec(void)
+/* Shells try every folder of PATH. */
+static bool is_missing(const char *path)
+{
+	long error;
+
+	if (!path || la_quiet_now())
+		return false;
+	error = la_arch_syscall(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0,
+				0);
+	return error == -ENOENT || error == -ENOTDIR;
+}
+
+void la_boot_exec(const char *path)
 {
 	int host_errno = errno;
 
 	if (active && options.exit != LA_EXIT_OFF && !la_process_is_another() &&
-	    !launcher())
+	    !launcher() && !is_missing(path))
 		snapshot("exec", __builtin_frame_address(0));
 	errno = host_errno;
 }

@@ -47,8 +47,8 @@ void la_boot_exit_now(void);
 /* The program is about to change its root directory or its user. */
 void la_boot_move(void);
 
-/* The program is about to be replaced by another. */
-void la_boot_exec(void);
+/* The program is about to be replaced by the one at `path`; NULL: somewhere. */
+void la_boot_exec(const char *path);
 
 /* Whether this program is tracked, or will be. */
 bool la_boot_tracks(void);

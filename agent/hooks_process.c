@@ -71,39 +71,39 @@ LA_EXPORT void _Exit(int status)
 LA_EXPORT int execve(const char *path, char *const argv[],
 		     char *const environment[])
 {
-	la_boot_exec();
+	la_boot_exec(path);
 	return la_real_ready() ? la_real.execve(path, argv, environment) : -1;
 }
 
 LA_EXPORT int execv(const char *path, char *const argv[])
 {
-	la_boot_exec();
+	la_boot_exec(path);
 	return la_real_ready() ? la_real.execve(path, argv, environ) : -1;
 }
 
 LA_EXPORT int execvpe(const char *file, char *const argv[],
 		      char *const environment[])
 {
-	la_boot_exec();
+	la_boot_exec(NULL);
 	return la_real_ready() ? la_real.execvpe(file, argv, environment) : -1;
 }
 
 LA_EXPORT int execvp(const char *file, char *const argv[])
 {
-	la_boot_exec();
+	la_boot_exec(NULL);
 	return la_real_ready() ? la_real.execvpe(file, argv, environ) : -1;
 }
 
 LA_EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
 {
-	la_boot_exec();
+	la_boot_exec(NULL);
 	return la_real_ready() ? la_real.fexecve(fd, argv, environment) : -1;
 }
 
 LA_EXPORT int execveat(int folder, const char *path, char *const argv[],
 		       char *const environment[], int flags)
 {
-	la_boot_exec();
+	la_boot_exec(NULL);
 	if (!la_real_ready() || !la_real.execveat) {
 		errno = ENOSYS;
 		return -1;

@@ -203,6 +203,14 @@ class Endings(Host):
         self.assertEqual(self.live('endings_alloc', last), (1, 12345))
         self.assertEqual(self.live('endings_alloc_more', last), (1, 54321))
 
+    def test_a_shell_that_looks_for_the_program(self):
+        """It tries to execute it in each folder: where there is none, nothing
+        ends."""
+        run(['dash', '-c', 'PATH=/no/such:/nor/such/one:$PATH; exec cat'],
+            self.snapshots)
+        written = files(self.snapshots, command='dash')
+        self.assertEqual(reasons(written), ['exec'])
+
     def test_exec_in_a_thread(self):
         self.run_both([program('endings'), 'in-thread', program('endings'),
                        'exit'])
