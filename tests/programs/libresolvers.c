@@ -20,7 +20,8 @@ static int answer(void)
 	return 42;
 }
 
-static int (*choose(void))(void)
+/* clang does not see that it is. */
+__attribute__((used)) static int (*choose(void))(void)
 {
 	char *block = calloc(10, 10);
 	void *other = malloc(5000), *aligned;

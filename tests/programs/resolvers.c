@@ -19,7 +19,8 @@ static int answer(void)
 	return 43;
 }
 
-static int (*choose(void))(void)
+/* clang does not see that it is. */
+__attribute__((used)) static int (*choose(void))(void)
 {
 	block = malloc(RESOLVERS_BYTES);
 	if (block)

@@ -5,6 +5,7 @@
  *
  * usage: seccomp WAY
  *   prctl, seccomp    for this thread, by either call
+ *   busy              the same, and then it computes for a while
  *   fork              the same, and then it forks
  *   twice             the same, when there is a mild one already
  *   all               for all threads
@@ -91,7 +92,7 @@ static long install(const char *way)
 {
 	struct sock_fprog empty = { 0, strict };
 
-	if (!strcmp(way, "prctl"))
+	if (!strcmp(way, "prctl") || !strcmp(way, "busy"))
 		return by_prctl(&strict_program);
 	if (!strcmp(way, "seccomp"))
 		return by_seccomp(&strict_program, 0);
@@ -157,6 +158,13 @@ NOINLINE static void allocate_much(void)
 	}
 }
 
+/* Half a second or more, of which no clock need be asked. */
+static void compute(void)
+{
+	for (volatile unsigned i = 0; i < 1000000000; i++)
+		continue;
+}
+
 static void fork_once(void)
 {
 	int status = -1;
@@ -197,6 +205,8 @@ int main(int count, char **arguments)
 	filtered = 1;
 	if (!strcmp(arguments[1], "fork"))
 		fork_once();
+	if (!strcmp(arguments[1], "busy"))
+		compute();
 	allocate_much();
 	while (filtered != 2)
 		continue;

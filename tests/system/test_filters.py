@@ -56,5 +56,5 @@ class Filters(HostTest):
 
     def test_snapshots_by_the_timer(self):
         """Nobody wakes the agent's thread: it looks for itself."""
-        self.check('prctl', 'exit', (230, 32000), interval='20ms', keep=0)
+        self.check('busy', 'exit', (230, 32000), interval='20ms', keep=0)
         self.assertIn('timer', self.reasons())
