@@ -1,6 +1,6 @@
 /* build: -fno-plt -Wl,-soname,libresolvers.so -lstdc++ */
 /*
- * A function that is chosen while this library is relocated: the one that
+ * A function that is chosen_in_library while this library is relocated: the one that
  * chooses allocates, when libraries that were loaded before this one, such as
  * an agent, are not yet relocated themselves.
  */
@@ -38,12 +38,13 @@ __attribute__((used)) static int (*choose(void))(void)
 	return answer;
 }
 
-static int chosen(void) __attribute__((ifunc("choose")));
+/* Another name than the program's own: clang makes it known to everybody. */
+static int chosen_in_library(void) __attribute__((ifunc("choose")));
 
 int libresolvers_answer(void)
 {
 	_ZdaPv(of_operator);
-	return chosen();
+	return chosen_in_library();
 }
 
 char *libresolvers_block(void)
