@@ -42,7 +42,8 @@ class Chromium(RealHost):
     def test_all_its_processes(self):
         self.render()
         found = self.tracked('chromium', 0)
-        self.assertGreater(len(found), 2)
+        # It kills some of them at its end, now more, now fewer.
+        self.assertGreater(len(found), 1)
         self.assertGreater(max(s.total('thread').alloc_objects for s in found),
                            10)
 
