@@ -39,6 +39,7 @@
 #include "agent/trigger.h"
 #include "agent/unwind.h"
 #include "agent/verify.h"
+#include "agent/visibility.h"
 #include "agent/writer.h"
 
 #include <errno.h>
@@ -485,8 +486,7 @@ void la_boot_exec(const char *path)
 	errno = host_errno;
 }
 
-__attribute__((visibility("default"))) int
-leakagent_snapshot(const char *reason)
+LA_EXPORT int leakagent_snapshot(const char *reason)
 {
 	char text[256];
 	int host_errno = errno, result;

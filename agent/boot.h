@@ -5,13 +5,14 @@
 #define LA_BOOT_H
 
 #include "agent/state.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 
 struct la_state;
 
 /* Whether this program is not to be tracked, ever: hooks only forward. */
-extern bool la_boot_declined;
+extern LA_HIDDEN bool la_boot_declined;
 
 /*
  * For hooks that are called before the agent's constructor, since those of the
@@ -38,7 +39,7 @@ void la_boot_fork(const void *frame);
  * is to be called by hooks meanwhile, in no particular state; `frame` is the
  * hook's.
  */
-extern bool la_boot_waits;
+extern LA_HIDDEN bool la_boot_waits;
 void la_boot_look(struct la_state *state, const void *frame);
 
 /* _exit is about to end the process. */

@@ -6,6 +6,7 @@
 
 #include "agent/arch.h"
 #include "agent/real.h"
+#include "agent/visibility.h"
 
 #include <dlfcn.h>
 #include <stddef.h>
@@ -40,7 +41,7 @@ const char *la_checkers_name(void)
  * ends programs that have loaded another library before it. The program's own
  * answer comes before this one; so does the user's, in the environment.
  */
-__attribute__((visibility("default"))) const char *__asan_default_options(void);
+LA_EXPORT const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {

@@ -6,6 +6,8 @@
 #ifndef LA_EARLY_H
 #define LA_EARLY_H
 
+#include "agent/visibility.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +19,7 @@ struct la_early_block {
 };
 
 /* Whether that time has passed; set by la_early_end. */
-extern bool la_early_over;
+extern LA_HIDDEN bool la_early_over;
 
 /* By hooks that let calls pass: a block came, or goes; NULL is none. */
 void la_early_add(const void *block, size_t bytes, uintptr_t caller);

@@ -11,6 +11,7 @@
 #define LA_FILTER_H
 
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@ struct la_filter {
 };
 
 /* The one in use: at first, one that holds everything. */
-extern struct la_filter *la_filter_now;
+extern LA_HIDDEN struct la_filter *la_filter_now;
 
 /*
  * 16 bytes of addresses to a byte of the filter; within a page in the same

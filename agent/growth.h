@@ -7,11 +7,12 @@
 
 #include "agent/state.h"
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdint.h>
 
 /* 0 = not watched. Constant once tracking has begun. */
-extern uint64_t la_growth_limit;
+extern LA_HIDDEN uint64_t la_growth_limit;
 
 /*
  * Calls `grew`, on any thread, when live bytes have grown by `bytes` since the

@@ -8,21 +8,18 @@
 #include "agent/state.h"
 #include "agent/system.h"
 #include "agent/tracker.h"
-
-#define LA_EXPORT __attribute__((visibility("default")))
+#include "agent/visibility.h"
 
 /* The hook's own frame: its caller's stack begins there. */
 #define LA_FRAME __builtin_frame_address(0)
 
 #define LA_CALLER ((uintptr_t)__builtin_return_address(0))
 
-/* Whether nothing stands in the way of tracking the call of a hook. */
-static inline bool la_hook_open(const struct la_state *state)
+/* Whether the thread is neither inside the agent nor inside the allocator. */
+static inline bool la_hook_outside(const struct la_state *state)
 {
 	return la_likely(state != NULL) &&
-	       la_likely(!(state->aside | state->allocator_frame)) &&
-	       __atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED) !=
-		       LA_CARE_FULL;
+	       la_likely(!(state->aside | state->allocator_frame));
 }
 
 /* The rest of la_hook_enter, for whatever is not the common case. */
@@ -36,8 +33,10 @@ static inline struct la_state *la_hook_enter(const void *frame)
 {
 	struct la_state *state = la_state_of_thread;
 
-	return la_likely(la_hook_open(state)) ? state :
-						la_hook_enter_carefully(frame);
+	return la_likely(la_hook_outside(state) &&
+			 la_tracker_care_of_all() != LA_CARE_FULL) ?
+		       state :
+		       la_hook_enter_carefully(frame);
 }
 
 #endif

@@ -9,8 +9,6 @@
 
 #include "agent/early.h"
 
-#include "agent/shadow.h"
-
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -175,10 +173,20 @@ LA_EXPORT void *reallocarray(void *old, size_t count, size_t size)
 	return reallocate(old, bytes, LA_FRAME);
 }
 
-bool la_free_recorded(void *block, const void *frame, uintptr_t caller)
+bool la_free_wanted(struct la_state *state, void *block, const void *frame)
+{
+	struct la_block was;
+
+	la_untrack_block(state, block, &was);
+	la_allocator_enter(state, frame);
+	la_real.free(block);
+	la_allocator_leave(state);
+	return true;
+}
+
+bool la_free_carefully(void *block, const void *frame, uintptr_t caller)
 {
 	struct la_state *state;
-	struct la_block was;
 
 	if (!block || la_bootstrap_owns(block))
 		return true;
@@ -188,15 +196,10 @@ bool la_free_recorded(void *block, const void *frame, uintptr_t caller)
 	}
 	la_watch_loader(caller);
 	state = la_hook_enter(frame);
-	if (la_unlikely(!state)) {
-		goes(block);
-		la_plain_free(block);
-		return true;
-	}
-	la_untrack_block(state, block, &was);
-	la_allocator_enter(state, frame);
-	la_real.free(block);
-	la_allocator_leave(state);
+	if (state)
+		return la_free_wanted(state, block, frame);
+	goes(block);
+	la_plain_free(block);
 	return true;
 }
 
@@ -321,15 +324,4 @@ LA_EXPORT void *pvalloc(size_t size)
 		return la_real.pvalloc(size);
 	return recorded(state, IN_ALLOCATOR(state, la_real.pvalloc(size)), size,
 			LA_FRAME);
-}
-
-LA_EXPORT size_t malloc_usable_size(void *block)
-{
-	if (!block)
-		return 0;
-	if (la_bootstrap_owns(block))
-		return la_bootstrap_size(block);
-	/* Asked by those who are about to free or to resize it. */
-	la_shadow_expect((uintptr_t)block);
-	return la_real_ready() ? la_real.malloc_usable_size(block) : 0;
 }

@@ -19,13 +19,13 @@ static inline void la_watch_loader(uintptr_t caller)
 		la_modules_suspect();
 }
 
-/* malloc in every case, */
+/*
+ * malloc and free in every case; and when nothing stands in the way of tracking
+ * and the call is not let pass by sampling. Those of free return true.
+ */
 void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller);
-
-/* when nothing stands in the way, and if blocks are sampled, one is due, */
 void *la_malloc_wanted(struct la_state *state, size_t size, const void *frame);
-
-/* and free in every case; always true. */
-bool la_free_recorded(void *block, const void *frame, uintptr_t caller);
+bool la_free_carefully(void *block, const void *frame, uintptr_t caller);
+bool la_free_wanted(struct la_state *state, void *block, const void *frame);
 
 #endif

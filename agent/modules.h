@@ -10,6 +10,8 @@
 #ifndef LA_MODULES_H
 #define LA_MODULES_H
 
+#include "agent/visibility.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,7 +49,7 @@ int la_modules_boot(void);
  */
 void la_modules_suspect(void);
 
-extern uint32_t la_modules_doubt;
+extern LA_HIDDEN uint32_t la_modules_doubt;
 
 static inline bool la_modules_suspected(void)
 {
@@ -68,7 +70,7 @@ bool la_modules_hold(void);
 void la_modules_release(void);
 
 /* Of the present map: raised with every change. */
-extern uint32_t la_modules_count_of_changes;
+extern LA_HIDDEN uint32_t la_modules_count_of_changes;
 
 static inline uint32_t la_modules_generation(void)
 {

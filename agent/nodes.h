@@ -12,6 +12,7 @@
 
 #include "agent/array.h"
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +32,7 @@ struct la_node {
 	uint32_t frame;
 };
 
-extern struct la_array la_node_words;
+extern LA_HIDDEN struct la_array la_node_words;
 
 /* Makes the node that stands for all that there is no memory for. */
 int la_nodes_boot(void);

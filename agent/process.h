@@ -4,6 +4,8 @@
 #ifndef LA_PROCESS_H
 #define LA_PROCESS_H
 
+#include "agent/visibility.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +21,7 @@ struct la_process {
 };
 
 /* Filled at boot and anew in a forked child; read by anybody. */
-extern struct la_process la_process;
+extern LA_HIDDEN struct la_process la_process;
 
 void la_process_boot(void);
 void la_process_after_fork(void);

@@ -10,12 +10,13 @@
 #define LA_QUIET_H
 
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* How many filters it is for; counted by filtering.c. */
-extern uint32_t la_quiet;
+extern LA_HIDDEN uint32_t la_quiet;
 
 static inline bool la_quiet_now(void)
 {

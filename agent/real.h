@@ -8,6 +8,8 @@
 #ifndef LA_REAL_H
 #define LA_REAL_H
 
+#include "agent/visibility.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -89,14 +91,14 @@ struct la_real {
 #undef LA_REAL_MEMBER
 };
 
-extern struct la_real la_real;
+extern LA_HIDDEN struct la_real la_real;
 
 /* Whether the loader is so far that others' functions can be called. */
 bool la_real_callable(void);
 
 /* The rest of la_real_ready. */
 bool la_real_look(void);
-extern bool la_real_found;
+extern LA_HIDDEN bool la_real_found;
 
 /* Whether they have been found. */
 static inline bool la_real_known(void)
@@ -131,7 +133,7 @@ void *la_plain_mremap(void *old, size_t old_length, size_t length, int flags,
  * was known. They are never given back, and every hook that takes a block must
  * ask first.
  */
-extern char la_bootstrap_arena[];
+extern LA_HIDDEN char la_bootstrap_arena[];
 enum { LA_BOOTSTRAP_BYTES = 256 * 1024 };
 
 static inline bool la_bootstrap_owns(const void *block)
@@ -155,7 +157,8 @@ void la_real_locate(void);
 struct la_range {
 	uintptr_t start, size;
 };
-extern struct la_range la_loader_range, la_allocator_range, la_unwinder_range;
+extern LA_HIDDEN struct la_range la_loader_range, la_allocator_range,
+	la_unwinder_range;
 
 static inline bool la_in_range(struct la_range range, uintptr_t address)
 {

@@ -11,6 +11,7 @@
 #define LA_SAMPLER_H
 
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ struct la_sampler {
 };
 
 /* Mean bytes between samples, 0 = every block. Constant once booted. */
-extern uint64_t la_sampler_interval;
+extern LA_HIDDEN uint64_t la_sampler_interval;
 
 /*
  * Sets the interval, and what the threads' random numbers begin with: equal

@@ -17,6 +17,7 @@
 #define LA_SHADOW_H
 
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,19 +49,20 @@ struct la_shadow_branch {
 	la_shadow_entry *regions[LA_SHADOW_LAYERS][1 << LA_SHADOW_BRANCH_BITS];
 };
 
-extern struct la_shadow_branch *la_shadow_root[1 << LA_SHADOW_ROOT_BITS];
+extern LA_HIDDEN struct la_shadow_branch
+	*la_shadow_root[1 << LA_SHADOW_ROOT_BITS];
 
 /*
  * Whether blocks may lie closer to each other than a granule, so that two
  * threads may want the same entry at once. Not so with glibc's allocator.
  */
-extern bool la_shadow_crowded;
+extern LA_HIDDEN bool la_shadow_crowded;
 
 /*
  * Where they may: whether those of a granule and more may not. So with
  * allocators that keep blocks of one size together.
  */
-extern bool la_shadow_slabs;
+extern LA_HIDDEN bool la_shadow_slabs;
 
 /* Makes room for blocks around an address; NULL when it must not grow. */
 la_shadow_entry *la_shadow_extend(uintptr_t address,

@@ -57,12 +57,16 @@ static void release(struct la_held *held)
 	__atomic_store_n(&held->bytes, 0, __ATOMIC_RELAXED);
 }
 
+/* Only the thread itself writes its version: that takes no locked addition. */
 void la_state_hold(struct la_state *state, struct la_held *held, uint32_t site)
 {
-	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_ACQ_REL);
+	uint32_t version = state->held_version;
+
+	__atomic_store_n(&state->held_version, version + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	release(held);
 	__atomic_store_n(&held->site, site, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&state->held_version, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&state->held_version, version + 2, __ATOMIC_RELEASE);
 }
 
 void la_state_uncount(struct la_state *state, uint32_t site, uint64_t bytes)

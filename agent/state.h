@@ -19,6 +19,7 @@
 
 #include "agent/sampler.h"
 #include "agent/system.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,10 +79,10 @@ enum la_mode {
 	LA_MODE_ON
 };
 
-extern uint32_t la_mode;
-extern __thread struct la_state *la_state_of_thread;
+extern LA_HIDDEN uint32_t la_mode;
+extern LA_HIDDEN __thread struct la_state *la_state_of_thread;
 /* What la_state_of_thread points to once the thread has given its state back. */
-extern struct la_state la_state_gone;
+extern LA_HIDDEN struct la_state la_state_gone;
 
 static inline enum la_mode la_mode_now(void)
 {

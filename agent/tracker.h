@@ -14,6 +14,7 @@
 #include "agent/maps.h"
 #include "agent/state.h"
 #include "agent/threads.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +34,7 @@ enum la_care {
 	LA_CARE_NONE     /* every block is recorded, and that is all */
 };
 
-extern uint32_t la_tracker_care;
+extern LA_HIDDEN uint32_t la_tracker_care;
 
 /* Turns tracking on and off. Any thread. */
 void la_tracker_set_mode(enum la_mode mode);
@@ -47,10 +48,15 @@ void la_track_block_now(struct la_state *state, const void *block,
 bool la_untrack_block_carefully(struct la_state *state, const void *block,
 				struct la_block *was);
 
+static inline enum la_care la_tracker_care_of_all(void)
+{
+	return __atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED);
+}
+
+/* The same for a thread that may be inside the agent. */
 static inline enum la_care la_tracker_care_now(const struct la_state *state)
 {
-	enum la_care care =
-		__atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED);
+	enum la_care care = la_tracker_care_of_all();
 
 	return la_likely(!state->aside) ? care : LA_CARE_FULL;
 }
@@ -58,8 +64,7 @@ static inline enum la_care la_tracker_care_now(const struct la_state *state)
 /* Whether tracking is on and blocks are sampled. */
 static inline bool la_tracker_samples(void)
 {
-	return __atomic_load_n(&la_tracker_care, __ATOMIC_RELAXED) ==
-	       LA_CARE_SAMPLED;
+	return la_tracker_care_of_all() == LA_CARE_SAMPLED;
 }
 
 /*

@@ -12,6 +12,7 @@
 #define LA_UNWIND_LIBRARY_H
 
 #include "agent/modules.h"
+#include "agent/visibility.h"
 
 #include <libunwind.h>
 #include <stdbool.h>
@@ -33,7 +34,7 @@ struct la_unwind_target {
 };
 
 /* What is used of libunwind. */
-extern struct la_libunwind {
+extern LA_HIDDEN struct la_libunwind {
 	unw_addr_space_t space; /* for targets as above, remembers nothing */
 	unw_addr_space_t (*create_addr_space)(unw_accessors_t *, int);
 	int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);

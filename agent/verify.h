@@ -12,12 +12,13 @@
 #define LA_VERIFY_H
 
 #include "agent/arch.h"
+#include "agent/visibility.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Constant once tracking has begun. */
-extern bool la_verify_wanted;
+extern LA_HIDDEN bool la_verify_wanted;
 
 /* Before tracking begins, once libunwind is there: 0 or -errno. */
 int la_verify_boot(void);
