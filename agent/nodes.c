@@ -107,26 +107,32 @@ static uint32_t add(uint32_t caller, uint32_t frame)
 	return add_branch(caller, frame);
 }
 
-static uint32_t find_or_add(uint32_t caller, uint32_t frame)
+/* Of a node that was just made, nothing is called yet. */
+static uint32_t find_or_add(uint32_t caller, uint32_t frame, bool *made)
 {
-	uint32_t id;
+	uint32_t id = 0;
 
 	if (untracked && caller == untracked)
 		return untracked;
-	id = find(caller, frame);
-	if (!id)
+	if (!*made)
+		id = find(caller, frame);
+	if (!id) {
 		id = add(caller, frame);
+		*made = id != 0;
+	}
 	return id ? id : untracked;
 }
 
 bool la_nodes_add(uint32_t caller, const uint32_t *frames, unsigned count,
 		  uint32_t *made)
 {
+	bool is_new = false;
 	unsigned done;
 
 	la_lock(LA_LOCK_NODES);
 	for (done = 0; done < count; done++) {
-		caller = made[done] = find_or_add(caller, frames[done]);
+		caller = made[done] = find_or_add(caller, frames[done],
+						  &is_new);
 		if (!caller)
 			break;
 	}

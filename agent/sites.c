@@ -16,6 +16,8 @@ static struct la_array sites = LA_ARRAY_OF(struct la_site, LA_MEMORY_STACKS);
 /* The sites that are not behind their nodes. */
 static struct la_index others;
 
+static struct la_index by_way;
+
 static uint32_t untracked[LA_KINDS];
 
 static struct la_site *site_at(uint32_t id)
@@ -33,10 +35,15 @@ uint32_t la_sites_total(void)
 	return la_array_count(&sites);
 }
 
+static uint64_t stack_size_of(const struct la_site *site)
+{
+	return site->kind == LA_KIND_ID_HEAP ? 0 : site->stack_size;
+}
+
 static uint32_t hash_of(const struct la_site *site)
 {
 	return la_hash(((uint64_t)site->kind << 32 | site->node) ^
-		       site->stack_size * UINT64_C(0x9e3779b97f4a7c15));
+		       stack_size_of(site) * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static uint32_t find(const struct la_site *wanted)
@@ -48,7 +55,7 @@ static uint32_t find(const struct la_site *wanted)
 		const struct la_site *site = la_site_at(id);
 
 		if (site->node == wanted->node && site->kind == wanted->kind &&
-		    site->stack_size == wanted->stack_size)
+		    stack_size_of(site) == stack_size_of(wanted))
 			return id;
 	}
 	return 0;
@@ -108,6 +115,36 @@ uint32_t la_sites_other(uint32_t node, enum la_kind kind, uint64_t stack_size)
 		id = add(&wanted);
 	la_unlock(LA_LOCK_NODES);
 	return id ? id : untracked[kind];
+}
+
+static uint32_t hash_of_way(la_way way)
+{
+	return (uint32_t)(way >> 29);
+}
+
+uint32_t la_sites_on_way(la_way way)
+{
+	struct la_index_cursor cursor = { 0 };
+	uint32_t id;
+
+	while ((id = la_index_next(&by_way, hash_of_way(way), &cursor)))
+		if (site_at(id)->way == way)
+			return id;
+	return 0;
+}
+
+void la_sites_put_way(uint32_t id, la_way way)
+{
+	struct la_site *site = site_at(id);
+
+	if (!id)
+		return;
+	la_lock(LA_LOCK_NODES);
+	if (!site->way) {
+		site->way = way;
+		la_index_add(&by_way, hash_of_way(way), id);
+	}
+	la_unlock(LA_LOCK_NODES);
 }
 
 int la_sites_boot(void)

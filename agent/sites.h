@@ -7,6 +7,7 @@
 #define LA_SITES_H
 
 #include "agent/nodes.h"
+#include "agent/way.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +23,10 @@ struct la_counts {
 struct la_site {
 	uint32_t node;
 	uint32_t kind; /* enum la_kind */
-	uint64_t stack_size; /* of threads: bytes */
+	union {
+		uint64_t stack_size; /* of threads, in bytes; of maps 0 */
+		la_way way;          /* of heap: that was put, or 0 */
+	};
 	struct la_counts allocated; /* less what threads hold back, see state.h */
 };
 
@@ -45,6 +49,15 @@ static inline uint32_t la_sites_heap(uint32_t node)
 	return la_likely(site) ? site :
 				 la_sites_other(node, LA_KIND_ID_HEAP, 0);
 }
+
+/* The site (kind heap) that a way was put for, or 0. Takes no lock. */
+uint32_t la_sites_on_way(la_way way);
+
+/*
+ * Puts the way of a site's stack, so that la_sites_on_way finds it; the first
+ * that is put stays, if there is memory for it. Site 0: nothing happens.
+ */
+void la_sites_put_way(uint32_t site, la_way way);
 
 void la_sites_count(uint32_t site, uint64_t objects, uint64_t bytes);
 

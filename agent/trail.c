@@ -106,19 +106,19 @@ static uint32_t plain_node(struct la_state *state,
 	return la_stack_node(state->frames, walked);
 }
 
-static uint32_t capture(struct la_state *state, struct la_trail *trail,
-			struct la_registers registers, unsigned *fresh)
+/* Puts the stack on the trail. False when nothing of it is there. */
+static bool follow(struct la_state *state, struct la_trail *trail,
+		   struct la_registers registers, unsigned *fresh)
 {
-	unsigned kept = unwind(state, trail, registers, fresh);
-	uint32_t node = 0;
-
-	trail->count = kept;
+	trail->count = unwind(state, trail, registers, fresh);
 	la_trail_extend(trail, *fresh);
-	if (la_likely(trail->count))
-		node = la_trail_name(state, trail, kept);
-	if (la_likely(node))
-		return node;
-	/* What was left of a stack that was cut is too little, for one. */
+	return trail->count > 0;
+}
+
+/* What was left of a stack that was cut may tell too little, for one. */
+static uint32_t give_up(struct la_state *state, struct la_trail *trail,
+			struct la_registers registers)
+{
 	trail->count = 0;
 	return plain_node(state, registers);
 }
@@ -183,11 +183,14 @@ uint32_t la_trail_capture(struct la_state *state, struct la_registers registers)
 {
 	struct la_trail *trail = begin(state);
 	unsigned fresh;
-	uint32_t node;
+	uint32_t node = 0;
 
 	if (!trail)
 		return untracked_node();
-	node = capture(state, trail, registers, &fresh);
+	if (la_likely(follow(state, trail, registers, &fresh)))
+		node = la_trail_node(state, trail);
+	if (la_unlikely(!node))
+		node = give_up(state, trail, registers);
 	end(trail);
 	return node;
 }
@@ -264,12 +267,16 @@ uint32_t la_trail_heap_site(struct la_state *state,
 {
 	struct la_trail *trail = begin(state);
 	unsigned fresh;
-	uint32_t node, site;
+	uint32_t node, site = 0;
 
 	if (!trail)
 		return la_sites_heap(untracked_node());
-	node = capture(state, trail, registers, &fresh);
-	site = node ? la_sites_heap(node) : 0;
+	if (la_likely(follow(state, trail, registers, &fresh)))
+		site = la_trail_site(state, trail);
+	if (la_unlikely(!site)) {
+		node = give_up(state, trail, registers);
+		site = node ? la_sites_heap(node) : 0;
+	}
 	end(trail);
 	if (site && !state->spare && only_words_matter(state, trail))
 		remember(state, trail, fresh, site);

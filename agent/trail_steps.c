@@ -120,13 +120,17 @@ static intptr_t fp_slot(const struct la_rule *rule)
 }
 
 /* The outermost frame has no caller to have read: see ends_alike. */
-static void begin_steps(struct step *step)
+static void begin_steps(const struct la_trail *trail, struct step *step)
 {
+	la_way before = trail->outcome == TRAIL_WHOLE ? LA_WAY_WHOLE :
+							LA_WAY_TRUNCATED;
+
 	step->needs_fp = uses_fp(&step->place.rule);
 	step->special = 0;
 	step->words = 0;
 	step->has_place = step->place.id != 0;
 	step->shown = step->has_place;
+	step->way = step->has_place ? la_way_on(before, step->place.id) : before;
 }
 
 /*
@@ -144,6 +148,9 @@ static inline void describe(struct la_trail *trail, struct step *step)
 			 (rule->fp_rule == LA_FP_SAME && caller->needs_fp);
 	step->has_place = la_step_shown(step->place.id, caller->place.id);
 	step->shown = (uint16_t)(caller->shown + step->has_place);
+	step->way = la_likely(step->has_place) ?
+			    la_way_on(caller->way, step->place.id) :
+			    caller->way;
 	step->special = caller->special;
 	if (la_likely(is_plain(step))) {
 		if (caller->needs_fp && reads_fp(rule))
@@ -178,9 +185,10 @@ void la_trail_extend(struct la_trail *trail, unsigned fresh)
 		step->place = from->place;
 		step->elsewhere = from->elsewhere;
 		step->stamp = ++trail->last_stamp;
+		step->node = 0;
 		if (la_likely(step > trail->steps))
 			describe(trail, step);
 		else
-			begin_steps(step);
+			begin_steps(trail, step);
 	}
 }

@@ -1,12 +1,14 @@
 /*
  * The steps of a trail, for trail*.c only: what they are, whether they still
- * hold (trail_steps.c), and their nodes (trail_nodes.c).
+ * hold (trail_steps.c), and the node or site of the stack they make
+ * (trail_names.c).
  */
 #ifndef LA_TRAIL_STEPS_H
 #define LA_TRAIL_STEPS_H
 
 #include "agent/frames.h"
 #include "agent/trail.h"
+#include "agent/way.h"
 
 #include <stdbool.h>
 
@@ -19,7 +21,7 @@ enum { SPARE_FRAMES = 64 };
 /* Frames without a place in the stack, such as the agent's, take room too. */
 enum { TRAIL_FRAMES = LA_MOST_FRAMES + SPARE_FRAMES + 64 };
 
-enum { FRAME_MEMO_BITS = 10, NODE_MEMO_BITS = 11 };
+enum { FRAME_MEMO_BITS = 10, SITE_MEMO_BITS = 10 };
 
 /* What is asked of a frame, without a way to where it is kept. */
 struct place {
@@ -31,7 +33,8 @@ struct step {
 	uint64_t stamp; /* never twice the same, 0 = not on the trail */
 	struct la_registers registers; /* that the frame began with */
 	struct place place;
-	uint32_t node; /* of the stack up to this frame, 0 = not made */
+	la_way way; /* of the stack up to this frame */
+	uint32_t node; /* the same, 0 = nobody has asked yet */
 	/* Each of the stack from the trail's end up to and with this frame. */
 	uint16_t shown;   /* frames that have a place in it */
 	uint16_t words;   /* of trail->words */
@@ -59,6 +62,8 @@ struct la_trail {
 	bool calm; /* this capture has begun one, see lock.h */
 	unsigned stamped; /* steps beyond `count` that leaves may still know */
 	uint64_t last_stamp;
+	unsigned depth; /* that depth_power is la_way_power of */
+	uint64_t depth_power;
 	/* The outermost first; while unwinding, fresh ones lie at the end. */
 	struct step steps[TRAIL_FRAMES];
 	struct la_word words[2 * TRAIL_FRAMES];
@@ -67,8 +72,9 @@ struct la_trail {
 		struct place place;
 	} frame_memo[1 << FRAME_MEMO_BITS];
 	struct {
-		uint32_t caller, frame, node;
-	} node_memo[1 << NODE_MEMO_BITS];
+		la_way way;
+		uint32_t site;
+	} site_memo[1 << SITE_MEMO_BITS];
 	struct la_leaf leaves[LA_LEAVES];
 };
 
@@ -111,11 +117,12 @@ bool la_trail_unchanged(const struct la_state *state,
 void la_trail_extend(struct la_trail *trail, unsigned fresh);
 
 /*
- * The node of the stack on the trail, whose steps from `from` on are new; 0 when
- * the trail does not tell, or memory ran out. May begin a calm (lock.h), and
- * then sets trail->calm.
+ * The node of the stack on the trail; 0 when the trail does not tell, or memory
+ * ran out. May begin a calm (lock.h), and then sets trail->calm.
  */
-uint32_t la_trail_name(struct la_state *state, struct la_trail *trail,
-		       unsigned from);
+uint32_t la_trail_node(struct la_state *state, struct la_trail *trail);
+
+/* The same, but the site (kind heap) of the stack. */
+uint32_t la_trail_site(struct la_state *state, struct la_trail *trail);
 
 #endif

@@ -219,9 +219,34 @@ static void test_threads_agree(void **state)
 	}
 }
 
+static void test_ways(void **state)
+{
+	const la_way way = 12345678901234567, other = way ^ 1;
+	uint32_t frames[] = { 61, 62 };
+	uint32_t first = la_sites_heap(stack_of(frames, 1));
+	uint32_t second = la_sites_heap(stack_of(frames, 2));
+
+	(void)state;
+	assert_int_equal(la_sites_on_way(way), 0);
+	la_sites_put_way(0, way);
+	assert_int_equal(la_sites_on_way(way), 0);
+	la_sites_put_way(first, way);
+	la_sites_put_way(second, other);
+	assert_int_equal(la_sites_on_way(way), first);
+	/* The index keeps half of a way: these two are alike there. */
+	assert_int_equal(la_sites_on_way(other), second);
+	assert_int_equal(la_sites_on_way(way ^ 2), 0);
+	la_sites_put_way(first, way ^ 2);
+	assert_int_equal(la_sites_on_way(way ^ 2), 0);
+	assert_int_equal(la_sites_on_way(way), first);
+	/* It stays the site of its stack. */
+	assert_int_equal(la_sites_heap(stack_of(frames, 1)), first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ways),
 		cmocka_unit_test(test_same_stack_same_node),
 		cmocka_unit_test(test_other_stack_other_node),
 		cmocka_unit_test(test_many_nodes),
