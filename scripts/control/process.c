@@ -167,6 +167,21 @@ int process_open_page(const struct process *process, bool writable)
 	return error;
 }
 
+bool process_has_page(const struct process *process, int fd)
+{
+	int now = process_open_page(process, false);
+	struct stat then_status, now_status;
+	bool same;
+
+	if (now < 0)
+		return now != -ENOENT;
+	same = fstat(fd, &then_status) || fstat(now, &now_status) ||
+	       (then_status.st_dev == now_status.st_dev &&
+		then_status.st_ino == now_status.st_ino);
+	close(now);
+	return same;
+}
+
 int page_copy(int fd, struct la_control_page *page)
 {
 	ssize_t got = pread(fd, page, sizeof(*page), 0);

@@ -40,6 +40,12 @@ int process_carries_agent(const struct process *process);
  */
 int process_open_page(const struct process *process, bool writable);
 
+/*
+ * Whether that page, opened before, is still its own: not once it has executed
+ * another program. True where that cannot be told.
+ */
+bool process_has_page(const struct process *process, int fd);
+
 /* A copy of the page. Returns 0 or -errno (-EPROTO: not valid yet). */
 int page_copy(int fd, struct la_control_page *page);
 

@@ -1,6 +1,7 @@
 /*
  * The requester's side of agent/format/control_page.h. A process that is
- * stopped, ends, or hangs is told apart, so that nobody waits in vain.
+ * stopped, ends, executes another program, or hangs is told apart, so that
+ * nobody waits in vain.
  */
 #define _GNU_SOURCE /* strerrordesc_np */
 #include "scripts/control/request.h"
@@ -54,45 +55,68 @@ static uint32_t post(struct la_control_page *page, enum la_verb verb)
 	return number;
 }
 
-/* Whether it is worth waiting on; says why not. */
-static bool may_answer(const struct process *process, time_t since)
+enum hope { MAY_ANSWER, ENDED, STOPPED, REPLACED, TOO_LATE };
+
+/* Whether it is worth waiting on, for one that has the page open as `fd`. */
+static enum hope hope_for(const struct process *process, int fd, time_t since)
 {
-	long pid = process->pid;
 	char state = process_state(process);
 
 	if (!state)
-		complain("process %ld ended before it answered", pid);
-	else if (state == 'T' || state == 't')
-		complain("process %ld is stopped: it answers once it is "
-			 "continued (kill -CONT %ld)", pid, pid);
-	else if (seconds() - since >= PATIENCE_SECONDS)
-		complain("the agent in process %ld has not answered in %d s",
-			 pid, PATIENCE_SECONDS);
-	else
-		return true;
-	return false;
+		return ENDED;
+	if (state == 'T' || state == 't')
+		return STOPPED;
+	if (!process_has_page(process, fd))
+		return REPLACED;
+	return seconds() - since < PATIENCE_SECONDS ? MAY_ANSWER : TOO_LATE;
 }
 
-static int wait_for_answer(const struct process *process,
+static void complain_why(enum hope hope, long pid)
+{
+	if (hope == ENDED)
+		complain("process %ld ended before it answered", pid);
+	else if (hope == STOPPED)
+		complain("process %ld is stopped: it answers once it is "
+			 "continued (kill -CONT %ld)", pid, pid);
+	else if (hope == REPLACED)
+		complain("process %ld replaced its program, or its agent, "
+			 "before it answered: try again", pid);
+	else
+		complain("the agent in process %ld has not answered in %d s",
+			 pid, PATIENCE_SECONDS);
+}
+
+static uint32_t last_answer(const struct la_control_page *page)
+{
+	return __atomic_load_n(&page->answered, __ATOMIC_ACQUIRE);
+}
+
+static int wait_for_answer(const struct process *process, int fd,
 			   struct la_control_page *page, uint32_t number)
 {
 	time_t since = seconds();
 	uint32_t answered;
+	enum hope hope;
 
-	for (;;) {
-		answered = __atomic_load_n(&page->answered, __ATOMIC_ACQUIRE);
-		if (answered == number)
-			return 0;
-		if (!may_answer(process, since))
-			return 1;
+	while ((answered = last_answer(page)) != number) {
 		futex_wait(&page->answered, answered);
+		if (last_answer(page) == number)
+			break;
+		hope = hope_for(process, fd, since);
+		/* It may have ended just after it answered. */
+		if (hope != MAY_ANSWER && last_answer(page) != number) {
+			complain_why(hope, process->pid);
+			return 1;
+		}
 	}
+	return 0;
 }
 
 /* One requester at a time; the one before us may be waiting. */
 static int lock_page(const struct process *process, int fd)
 {
 	time_t since = seconds();
+	enum hope hope;
 
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -100,8 +124,11 @@ static int lock_page(const struct process *process, int fd)
 				 " %s", (long)process->pid, strerror(errno));
 			return 1;
 		}
-		if (!may_answer(process, since))
+		hope = hope_for(process, fd, since);
+		if (hope != MAY_ANSWER) {
+			complain_why(hope, process->pid);
 			return 1;
+		}
 		usleep(LOOK_EVERY_MS * 1000 / 10);
 	}
 	return 0;
@@ -145,7 +172,7 @@ int request(const struct process *process, int fd, enum la_verb verb,
 		return 1;
 	}
 	signal(SIGBUS, page_is_gone);
-	failed = wait_for_answer(process, shared, post(shared, verb));
+	failed = wait_for_answer(process, fd, shared, post(shared, verb));
 	*page = *shared;
 	munmap(shared, sizeof(*shared));
 	if (!failed && page->result) {

@@ -190,6 +190,7 @@ class ControlTest(LeakagentTest):
     def test_a_stopped_process(self):
         host = self.host()
         os.kill(host.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, host.pid, os.WSTOPPED)
         done = leakagent('snapshot', host.pid)
         self.assertEqual(done.returncode, 1)
         self.assertIn('is stopped', done.stderr)
@@ -220,6 +221,13 @@ class BadAgentTest(LeakagentTest):
     def test_ends_when_asked(self):
         for verb in ('snapshot', 'on', 'off'):
             self.fail_with('ended before it answered', verb, self.fake('dies'))
+
+    def test_executes_when_asked(self):
+        """Nobody answers what its last program was asked for."""
+        for manner in 'executes', 'again':
+            for verb in ('snapshot', 'on', 'off', 'status'):
+                self.fail_with('replaced its program', verb,
+                               self.fake(manner))
 
     def test_refuses(self):
         pid = self.fake('refuses')

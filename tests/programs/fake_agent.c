@@ -2,6 +2,8 @@
  * Plays the agent's part of agent/format/control_page.h, badly:
  *
  *   dies       ends when it is asked for something
+ *   executes   executes another program when it is asked for something
+ *   again      executes itself, which has another page, when it is
  *   refuses    answers everything with -ENOSPC
  *   unfinished has not filled its page in yet
  *   short      has a page that is too short
@@ -39,6 +41,10 @@ static void answer(uint32_t request)
 {
 	if (!strcmp(manner, "dies"))
 		_exit(3);
+	if (!strcmp(manner, "executes"))
+		execlp("sleep", "sleep", "1000", (char *)NULL);
+	if (!strcmp(manner, "again"))
+		execl("/proc/self/exe", "fake_agent", "again", (char *)NULL);
 	if (!strcmp(manner, "shrinks")) {
 		must(!ftruncate(page_fd, 0));
 		return;

@@ -141,11 +141,12 @@ def leakagent(*arguments):
 
 def requested(pid):
     """The file of a snapshot that was asked for; None while the agent of a new
-    process is starting."""
+    process, or program, is starting."""
     try:
         return leakagent('snapshot', pid).strip()
     except AssertionError as error:
-        if 'starting' not in str(error):
+        if not re.search('starting|replaced its program|does not carry',
+                         str(error)):
             raise
         return None
 
