@@ -47,6 +47,10 @@ public class Job {
         System.out.print(new String(child.getInputStream().readAllBytes()));
         System.out.println(sum + " " + nulls + " " + overflows + " " +
                            child.waitFor());
+        // Or else they are closed at some time, by another thread.
+        child.getInputStream().close();
+        child.getErrorStream().close();
+        child.getOutputStream().close();
         String[] open = new java.io.File("/proc/self/fd").list();
         Arrays.sort(open);
         System.out.println(String.join(" ", open));

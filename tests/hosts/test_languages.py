@@ -126,7 +126,9 @@ if (!isMainThread) {
 } else {
   const workers = [1, 2, 3, 4].map(n => new Promise((done, failed) => {
     const worker = new Worker(__filename, { workerData: n });
-    worker.on('message', done); worker.on('error', failed);
+    let size;
+    worker.on('message', said => { size = said; });
+    worker.on('exit', () => done(size)); worker.on('error', failed);
   }));
   Promise.all(workers).then(sizes => {
     console.log(sizes.join(' '));

@@ -7,7 +7,7 @@ import signal
 
 from tests.support.hosts import (RealHost, descriptors, fetch,
                                  in_any_order)
-from tests.support.servers import Result, children_of, free_port, wait_for
+from tests.support.servers import Result, children_of, free_ports, wait_for
 
 PAGE = 'a page\n' * 10
 NGINX = shutil.which('nginx')  # it starts itself anew by that path
@@ -22,7 +22,7 @@ def no_connections(pid):
 class WebServer(RealHost):
     def setUp(self):
         super().setUp()
-        self.port, self.second = free_port(), free_port()
+        self.port, self.second = free_ports(2)
 
     def configure(self, text, **words):
         for name in ('pages', 'logs', 'cache'):

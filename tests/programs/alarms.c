@@ -6,7 +6,7 @@
  * allocates, too, but then the handler does not: malloc may be interrupted, but
  * not called then.
  *
- * usage: alarms ALARMS
+ * usage: alarms ALARMS   (or more rounds, however few alarms leave room for)
  */
 #include "tests/programs/stacks.h"
 
@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+
+enum { ROUNDS = 1000 };
 
 static volatile sig_atomic_t in_malloc, left;
 static volatile double sink;
@@ -105,7 +107,7 @@ int main(int argc, char **argv)
 	sigaction(SIGPROF, &action, NULL);
 	set_timer(ITIMER_REAL, 397);
 	set_timer(ITIMER_PROF, 4003);
-	for (unsigned round = 0; left > 0; round++) {
+	for (unsigned round = 0; left > 0 || round < ROUNDS; round++) {
 		compute(round);
 		allocate();
 	}

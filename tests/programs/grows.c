@@ -1,4 +1,8 @@
-/* Grows by 4,000 MB in blocks of 1 MB that are not written to. */
+/*
+ * Grows by 4,000 MB in blocks of 1 MB that are not written to, says so, and ends
+ * when its input does.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,5 +17,9 @@ int main(void)
 		if (i % 10 == 0)
 			usleep(100);
 	}
+	puts("grown");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
 	return 0;
 }

@@ -23,7 +23,7 @@ import signal
 from tests.support import figures, pprof, snapshots
 from tests.support.servers import (AGENT, HostTest, ROOT, Result, Server,
                                    answers, children_of, files, leakdiff_json,
-                                   requested, wait_for)
+                                   requested, sleeps, wait_for)
 
 INTERVAL = '200ms'
 CORE = 1 << 20
@@ -172,16 +172,21 @@ class RealHost(HostTest):
     def look_at(self, pid, each=descriptors, below=False):
         """Notes, for both(), which descriptors a process has open, and, where
         they begin with the same ones every time, those below it, alike ones
-        once. Connections may still be closing: it looks until nothing changes,
-        or, the second time, until they are those of the first."""
+        once. Connections may still be closing, whenever it gets to that: it
+        looks until nothing changes, as often as it finds them with nothing to
+        do, or, the second time, until they are those of the first."""
         place = len(self.descriptors)
         looks = []
 
         def settled():
             pids = family(pid) if below else [pid]
-            looks.append(sorted(set(map(str, map(each, pids)))))
+            idle = all(map(sleeps, pids))
+            look = sorted(set(map(str, map(each, pids))))
             if self.plain_descriptors is not None:
-                return looks[-1] == self.plain_descriptors[place]
+                looks.append(look)
+                return look == self.plain_descriptors[place]
+            if idle or not looks:
+                looks.append(look)
             return len(looks) > 20 and len(set(map(str, looks[-20:]))) == 1
         try:
             wait_for(settled, 'the same descriptors')

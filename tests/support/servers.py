@@ -8,6 +8,7 @@ how fast anything is.
 """
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -76,10 +77,19 @@ def wait_for(condition, what):
     raise TimeoutError(f'waited {DEADLINE} s for {what}')
 
 
+def free_ports(count):
+    """So many different ones."""
+    with contextlib.ExitStack() as probes:
+        ports = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(('127.0.0.1', 0))
+            ports.append(probe.getsockname()[1])
+        return ports
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def answers(port):
@@ -115,6 +125,17 @@ def children_of(pid):
         found += below[queue[0]]
         queue += below[queue.pop(0)]
     return found
+
+
+def sleeps(pid):
+    """Whether none of its threads has anything to do; so do those that end."""
+    for stat in pathlib.Path('/proc', str(pid), 'task').glob('*/stat'):
+        try:
+            if stat.read_text().rpartition(')')[2].split()[0] in 'RD':
+                return False
+        except OSError:
+            pass
+    return True
 
 
 def leakdiff(*arguments):

@@ -10,6 +10,10 @@ from tests.support.servers import (HostTest, Puppet, Server, files, program,
                                    run)
 
 
+def comments(path):
+    return snapshots.load(path).comments
+
+
 class Hangs(HostTest):
     def test_children_past_fork(self):
         self.run_both([program('bare_clones')], keep=2)
@@ -26,7 +30,9 @@ class Hangs(HostTest):
                     self.run_both([program('forking_handler'), how, children],
                                   sample=sample)
                     # Each that came to its end has written, and the parent.
-                    found = files(self.snapshots, command='forking_handler')
+                    found = [path for path in files(self.snapshots,
+                                                    command='forking_handler')
+                             if comments(path)['reason'] == 'exit']
                     ends = 1 + (children if how == 'continue' else 0)
                     self.assertEqual(len(found), ends)
                     self.check_kept(found, sample)
@@ -221,11 +227,16 @@ class Files(HostTest):
             self.assertEqual(len(files(self.snapshots)), 5)
 
     def test_one_snapshot_for_one_growth(self):
-        self.run_both([program('grows')], growth='200000000', keep=0)
-        reasons = [snapshots.load(path).comments['reason']
-                   for path in files(self.snapshots)]
-        self.assertLessEqual(reasons.count('growth'), 20)
-        self.assertGreater(reasons.count('growth'), 0)
+        def growths():
+            return [comments(path)['reason']
+                    for path in files(self.snapshots)].count('growth')
+        with Server([program('grows')], self.snapshots, growth='200000000',
+                    keep=0) as host:
+            host.wait_output('grown')
+            host.wait_for(growths, 'a snapshot')
+            host.process.stdin.close()
+            self.assertEqual(host.stop(None), (0, 'grown\n', ''))
+        self.assertLessEqual(growths(), 20)
 
     def test_the_folder_of_the_start_is_let_go(self):
         """Hosts change to / so that file systems can be unmounted."""

@@ -1,15 +1,17 @@
 """nginx: a master and two workers, each with snapshots of its own. It has its
 own use for SIGUSR2, so they are asked for without a signal."""
 
+import pathlib
 import socket
 import subprocess
 
 from tests.support import snapshots
 from tests.support.servers import (HostTest, Server, children_of, files,
-                                   free_port, leakdiff_json)
+                                   free_port, leakdiff_json, sleeps)
 
 REQUESTS = 4000
 CONNECTIONS = 60
+ESTABLISHED, CLOSE_WAIT = '01', '08'  # in /proc/net/tcp
 CONFIGURATION = '''
 daemon off;
 worker_processes 2;
@@ -35,6 +37,16 @@ http {{
 class Nginx(HostTest):
     def snapshots_of(self, server, workers):
         return [server.request(pid) for pid in workers]
+
+    def wait_for_quiet(self, server, workers):
+        """Until it has noticed that all its clients are gone."""
+        def connected():
+            lines = pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]
+            return [line for line in lines
+                    if line.split()[1].endswith(f':{server.port:04X}')
+                    and line.split()[3] in (ESTABLISHED, CLOSE_WAIT)]
+        server.wait_for(lambda: not connected() and all(map(sleeps, workers)),
+                        'the end of its connections')
 
     def hold(self, port):
         """Connections that stay open after a request each."""
@@ -63,6 +75,7 @@ class Nginx(HostTest):
             subprocess.run(['wrk', '-d', '1', '-c', '20', '-t', '1',
                             f'http://127.0.0.1:{port}/'], check=True,
                            stdout=subprocess.DEVNULL)
+            self.wait_for_quiet(server, workers)
             self.after = self.snapshots_of(server, workers)
             held = self.hold(port)
             self.holding = self.snapshots_of(server, workers)

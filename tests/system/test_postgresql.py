@@ -44,7 +44,8 @@ class Postgresql(HostTest):
     def session(self, directory):
         command = [os.path.join(BIN, 'postgres'), '-D', self.home / 'data',
                    '-p', self.port, '-k', self.home, '-c',
-                   'listen_addresses=127.0.0.1', '-c', 'jit=off']
+                   'listen_addresses=127.0.0.1', '-c', 'jit=off', '-c',
+                   'autovacuum=off']
         with Server(command, directory, cwd=self.home, user=self.user,
                     agent=self.agent, conf=None) as server:
             server.wait_for(lambda: 'ready to accept connections' in
