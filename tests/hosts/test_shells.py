@@ -87,7 +87,9 @@ class Tmux(RealHost):
                 return f'{done.status} {done.stdout}{done.stderr}'
             adopt_orphans()
             self.addCleanup(kill_children)
-            seen = ask('new-session', '-d', 'echo hello; read x')
+            # Windows without a name are named after what runs in them just now.
+            seen = ask('new-session', '-d', '-n', 'one',
+                       'echo hello; read x')
             pid = int(ask('display-message', '-p', '#{pid}').split()[1])
             wait_for(lambda: 'hello' in ask('capture-pane', '-p'), 'its window')
             self.look_inside(pid, directory)
