@@ -29,6 +29,7 @@
 #include "agent/process.h"
 #include "agent/quiet.h"
 #include "agent/real.h"
+#include "agent/request.h"
 #include "agent/sampler.h"
 #include "agent/signals.h"
 #include "agent/sites.h"
@@ -40,12 +41,12 @@
 #include "agent/unwind.h"
 #include "agent/verify.h"
 #include "agent/visibility.h"
+#include "agent/worker.h"
 #include "agent/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -132,7 +133,7 @@ static void hurry(const void *frame)
 
 	if (state)
 		la_boot_look(state, frame);
-	else if (!la_trigger_begun() && !la_quiet_now() &&
+	else if (!la_worker_begun() && !la_quiet_now() &&
 		 !(alone && la_process.forked))
 		start_thread();
 }
@@ -145,7 +146,7 @@ static int snapshot(const char *reason, const void *frame)
 		return -ESRCH;
 	do {
 		hurry(frame);
-		result = la_trigger_snapshot(reason);
+		result = la_request_snapshot(reason);
 	} while (result == -EAGAIN);
 	return result;
 }
@@ -230,7 +231,7 @@ static int begin_tracking(void)
 		return error;
 	la_modules_refresh();
 	la_real_locate();
-	la_trigger_boot();
+	la_worker_boot();
 	la_stack_set_depth((unsigned)options.depth);
 	error = learn_main_stack();
 	if (!error)
@@ -425,7 +426,7 @@ bool la_boot_tracks(void)
 void la_boot_pause(const char *reason)
 {
 	snapshot(reason, __builtin_frame_address(0));
-	la_trigger_stop();
+	la_worker_stop();
 	la_tracker_set_mode(LA_MODE_OFF);
 }
 
@@ -454,7 +455,7 @@ void la_boot_exit_now(void)
 void la_boot_move(void)
 {
 	if (active && !la_quiet_now() && !la_process_is_another())
-		la_trigger_settle();
+		la_worker_settle();
 }
 
 static bool launcher(void)

@@ -6,7 +6,7 @@
 #include "agent/lock.h"
 #include "agent/quiet.h"
 #include "agent/seccomp.h"
-#include "agent/trigger.h"
+#include "agent/worker.h"
 
 #include <errno.h>
 
@@ -15,7 +15,7 @@ static void begin_quiet(void)
 {
 	__atomic_add_fetch(&la_quiet, 1, __ATOMIC_SEQ_CST);
 	la_calm_await_none();
-	la_trigger_quieten();
+	la_worker_quieten();
 }
 
 /*

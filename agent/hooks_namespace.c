@@ -6,7 +6,8 @@
 #define _GNU_SOURCE /* unshare, setns */
 
 #include "agent/hook.h"
-#include "agent/trigger.h"
+#include "agent/request.h"
+#include "agent/worker.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -27,8 +28,8 @@ static bool pause_agent(bool for_good)
 	bool paused;
 
 	if (for_good)
-		la_trigger_snapshot("unshare");
-	paused = la_trigger_pause();
+		la_request_snapshot("unshare");
+	paused = la_worker_pause();
 	errno = host_errno;
 	return paused;
 }
@@ -37,7 +38,7 @@ static void resume_agent(void)
 {
 	int host_errno = errno;
 
-	la_trigger_resume();
+	la_worker_resume();
 	errno = host_errno;
 }
 

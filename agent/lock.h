@@ -30,7 +30,7 @@ enum la_lock_rank {
 	LA_LOCK_THREADS, /* threads.c: the host's threads */
 	LA_LOCK_HEAP,    /* heap.c: one for each shard */
 	LA_LOCK_STATES = LA_LOCK_HEAP + LA_HEAP_SHARDS, /* state.c */
-	LA_LOCK_REQUESTS,                               /* trigger.c */
+	LA_LOCK_REQUESTS,                               /* request.c */
 	LA_LOCK_MEMORY,                                 /* memory.c */
 	LA_LOCKS
 };

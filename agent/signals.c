@@ -6,6 +6,7 @@
 
 #include "agent/process.h"
 #include "agent/real.h"
+#include "agent/request.h"
 #include "agent/state.h"
 #include "agent/trigger.h"
 
@@ -45,7 +46,7 @@ static void snapshot_and_die(int signal)
 		state->terminate = (uint32_t)signal;
 		return;
 	}
-	la_trigger_snapshot("exit");
+	la_request_snapshot("exit");
 	die_of(signal);
 	errno = host_errno;
 }
