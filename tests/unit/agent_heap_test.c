@@ -1,97 +1,17 @@
 /* build: -Wl,--wrap=la_memory_map_for,--wrap=la_memory_unmap_for */
-/* The table of live blocks: every block as it was recorded, until it goes. */
+/*
+ * The table of live blocks: every block as it was recorded, until it goes.
+ * Several threads at once, and handlers: agent_heap_threads_test.
+ */
 #define _GNU_SOURCE
 
-#include "agent/heap.h"
 #include "agent/lock.h"
-#include "agent/memory.h"
 
-#include "tests/support/agent_check.h"
+#include "tests/support/heap_blocks.h"
 
 #include <string.h>
-#include <sys/mman.h>
-
-/*
- * Through libc, so that a sanitizer sees it: memory that one thread gives back
- * may be given to another.
- */
-void *__wrap_la_memory_map_for(enum la_memory_use use, size_t bytes);
-void __wrap_la_memory_unmap_for(enum la_memory_use use, void *memory,
-				size_t bytes);
-
-/* What blocks are in, and copies for walks. */
-static const LargestIntegralType uses[] = { LA_MEMORY_LIVE,
-					    LA_MEMORY_SNAPSHOT };
-
-static uint64_t mapped;
-static bool no_memory;
-
-void *__wrap_la_memory_map_for(enum la_memory_use use, size_t bytes)
-{
-	void *memory;
-
-	assert_in_set(use, uses, array_length(uses));
-	if (no_memory)
-		return NULL;
-	if (use == LA_MEMORY_LIVE)
-		__atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-void __wrap_la_memory_unmap_for(enum la_memory_use use, void *memory,
-				size_t bytes)
-{
-	if (!memory)
-		return;
-	if (use == LA_MEMORY_LIVE)
-		__atomic_sub_fetch(&mapped, bytes, __ATOMIC_RELAXED);
-	assert_int_equal(munmap(memory, bytes), 0);
-}
 
 enum { REGION_BITS = 16, REGION = 1 << REGION_BITS };
-
-static struct la_block block_at(uintptr_t address)
-{
-	struct la_block block = { 0, 0 };
-
-	assert_true(la_heap_remove(address, &block));
-	return block;
-}
-
-static void assert_unknown(uintptr_t address)
-{
-	struct la_block block = { 11, 22 };
-
-	assert_false(la_heap_remove(address, &block));
-	assert_int_equal(block.bytes, 11);
-	assert_int_equal(block.site, 22);
-}
-
-struct totals {
-	uint64_t blocks, bytes, sites;
-};
-
-static void add_up(void *argument, uintptr_t address, struct la_block block,
-		   uint64_t interval)
-{
-	(void)address;
-	(void)interval;
-	struct totals *totals = argument;
-
-	totals->blocks++;
-	totals->bytes += block.bytes;
-	totals->sites += block.site;
-}
-
-static struct totals all_blocks(void)
-{
-	struct totals totals = { 0 };
-
-	la_heap_walk(add_up, &totals);
-	return totals;
-}
 
 /* ---- one block ---- */
 
@@ -452,168 +372,6 @@ static void test_addresses_of_no_process(void **state)
 	assert_int_equal(all_blocks().blocks, 0);
 }
 
-/* ---- threads ---- */
-
-enum { THREADS = 4, EACH = 20000 };
-
-static void on_own_addresses(unsigned number)
-{
-	uintptr_t start = 0x400000000000 + ((uintptr_t)number << 32);
-
-	for (int round = 0; round < 3; round++) {
-		for (uint32_t i = 0; i < EACH; i++)
-			note_unless(la_heap_insert(
-				start + 48 * (uintptr_t)i,
-				(struct la_block){ i, number + 1 }));
-		for (uint32_t i = round == 2 ? EACH / 2 : 0; i < EACH; i++) {
-			struct la_block block = { 0, 0 };
-
-			note_unless(la_heap_remove(start + 48 * (uintptr_t)i,
-						   &block));
-			note_unless(block.bytes == i);
-			note_unless(block.site == number + 1);
-		}
-	}
-}
-
-static void test_threads_apart(void **state)
-{
-	struct totals totals;
-
-	(void)state;
-	crew(THREADS, on_own_addresses);
-	totals = all_blocks();
-	assert_int_equal(totals.blocks, THREADS * EACH / 2);
-	assert_int_equal(totals.bytes,
-			 THREADS * (uint64_t)(EACH / 2) * (EACH / 2 - 1) / 2);
-	for (unsigned number = 0; number < THREADS; number++)
-		for (uint32_t i = 0; i < EACH / 2; i++)
-			block_at(0x400000000000 + ((uintptr_t)number << 32) +
-				 48 * (uintptr_t)i);
-}
-
-/*
- * Blocks that wander between threads: each is in the table or with the one
- * thread that has removed it.
- */
-enum { SHARED = 512 };
-
-static uint32_t outside[SHARED];
-
-static uintptr_t shared_address(uint32_t i)
-{
-	return 0x500000000000 + 40 * (uintptr_t)i;
-}
-
-static struct la_block shared_block(uint32_t i, uint32_t version)
-{
-	return (struct la_block){
-		.bytes = ((uint64_t)version << 33 ^ i) & LA_HEAP_MOST_BYTES,
-		.site = version,
-	};
-}
-
-static void on_shared_addresses(unsigned number)
-{
-	uint64_t seed = number;
-
-	for (int step = 0; step < 100 * 1000; step++) {
-		uint32_t i = (uint32_t)random_below(&seed, SHARED);
-		struct la_block block;
-
-		if (!la_heap_remove(shared_address(i), &block))
-			continue;
-		note_unless(block.bytes == shared_block(i, block.site).bytes);
-		note_unless(__atomic_exchange_n(&outside[i], 1,
-						__ATOMIC_ACQ_REL) == 0);
-		block = shared_block(i, (uint32_t)random_below(&seed, 32768));
-		__atomic_store_n(&outside[i], 0, __ATOMIC_RELEASE);
-		note_unless(la_heap_insert(shared_address(i), block));
-	}
-}
-
-static void test_threads_together(void **state)
-{
-	(void)state;
-	for (uint32_t i = 0; i < SHARED; i++)
-		assert_true(la_heap_insert(shared_address(i),
-					   shared_block(i, i)));
-	crew(THREADS, on_shared_addresses);
-	assert_int_equal(all_blocks().blocks, SHARED);
-	for (uint32_t i = 0; i < SHARED; i++) {
-		struct la_block block = block_at(shared_address(i));
-
-		assert_int_equal(block.bytes,
-				 shared_block(i, block.site).bytes);
-	}
-}
-
-/* Of the blocks that stay, a walk sees all, whatever goes on beside them. */
-static void walk_or_work(unsigned number)
-{
-	if (number) {
-		on_own_addresses(number);
-		return;
-	}
-	for (int i = 0; i < 50; i++)
-		note_unless(all_blocks().blocks >= SHARED);
-}
-
-static void test_walk_meanwhile(void **state)
-{
-	(void)state;
-	for (uint32_t i = 0; i < SHARED; i++)
-		assert_true(la_heap_insert(shared_address(i),
-					   shared_block(i, i)));
-	crew(THREADS, walk_or_work);
-	for (uint32_t i = 0; i < SHARED; i++)
-		block_at(shared_address(i));
-	for (unsigned number = 1; number < THREADS; number++)
-		for (uint32_t i = 0; i < EACH / 2; i++)
-			block_at(0x400000000000 + ((uintptr_t)number << 32) +
-				 48 * (uintptr_t)i);
-}
-
-static void test_busy_while_inside(void **state)
-{
-	(void)state;
-	assert_false(la_heap_busy(0x330000000000));
-	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++)
-		la_lock(LA_LOCK_HEAP + shard);
-	assert_true(la_heap_busy(0x330000000000));
-	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++)
-		la_unlock(LA_LOCK_HEAP + shard);
-	assert_false(la_heap_busy(0x330000000000));
-}
-
-/* A handler may remove what it may not touch: before anything else happens. */
-static void test_removed_later(void **state)
-{
-	enum { BLOCKS = 20 };
-	const uintptr_t start = 0x340000000000;
-	uint32_t waiting = 0;
-
-	(void)state;
-	for (uint32_t i = 0; i < BLOCKS; i++)
-		assert_true(la_heap_insert(start + 16 * i,
-					   (struct la_block){ i, 1 }));
-	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++)
-		la_lock(LA_LOCK_HEAP + shard);
-	while (waiting < BLOCKS && la_heap_remove_later(start + 16 * waiting))
-		waiting++;
-	for (unsigned shard = 0; shard < LA_HEAP_SHARDS; shard++)
-		la_unlock(LA_LOCK_HEAP + shard);
-	assert_in_range(waiting, 4, BLOCKS - 1);
-	assert_true(la_heap_insert(start, (struct la_block){ 77, 1 }));
-	assert_int_equal(all_blocks().blocks, BLOCKS - waiting + 1);
-	assert_int_equal(block_at(start).bytes, 77);
-	for (uint32_t i = 1; i < BLOCKS; i++)
-		if (i < waiting)
-			assert_unknown(start + 16 * i);
-		else
-			assert_int_equal(block_at(start + 16 * i).bytes, i);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -631,11 +389,6 @@ int main(void)
 		cmocka_unit_test(test_thinned),
 		cmocka_unit_test(test_memory_for_each_block),
 		cmocka_unit_test(test_addresses_of_no_process),
-		cmocka_unit_test(test_threads_apart),
-		cmocka_unit_test(test_threads_together),
-		cmocka_unit_test(test_walk_meanwhile),
-		cmocka_unit_test(test_busy_while_inside),
-		cmocka_unit_test(test_removed_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
