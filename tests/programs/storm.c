@@ -5,17 +5,18 @@
  * For an allocator that can be called so: libsafe_malloc.c. Handlers run on
  * stacks that lie above those of the threads, as part of the first one's: what
  * they call is not taken for what an interrupted allocator calls. Now and then
- * the program forks. At the end it asks for a snapshot and prints, for each function
- * that allocates: its name, what it ever allocated, blocks and bytes, and what
- * of that is live.
+ * the program forks. At the end it asks for a snapshot and prints, for each
+ * function that allocates: its name, what it ever allocated, blocks and bytes,
+ * and what of that is live.
  *
  * usage: storm SEED SIGNALS   (for each thread)
  */
 #define _GNU_SOURCE
+#include "tests/programs/books.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,27 +27,14 @@
 
 enum { STACK_BYTES = 64 * 1024, THREADS = 2, SLOTS = 512, MOST_BYTES = 600 };
 
-int leakagent_snapshot(const char *reason) __attribute__((weak));
-
 enum maker { PLAIN, AGAIN, HANDLER, MAKERS };
 
 static const char *const names[] = { "storm_plain", "storm_again",
 				     "storm_handler" };
 
-/* What every block begins with. */
-struct block {
-	uint32_t size;
-	uint32_t maker;
-};
-
-static struct {
-	uint64_t allocated, bytes, live, live_bytes;
-} books[MAKERS];
-
 /* A thread's own, which its handlers share with it; and those of all. */
-static __thread struct block *own[SLOTS];
-static struct block *common[SLOTS];
-static __thread uint64_t random_state;
+static __thread struct thing *own[SLOTS];
+static struct thing *common[SLOTS];
 static __thread volatile sig_atomic_t handled;
 
 /* Where handlers run: by thread. */
@@ -57,81 +45,42 @@ static pthread_t threads[THREADS];
 static uint64_t progress[THREADS]; /* operations */
 static uint32_t finished;
 
-/* A handler that interrupts it does no harm: it is only random. */
-static uint64_t draw(uint64_t below)
-{
-	random_state = random_state * UINT64_C(6364136223846793005) +
-		       UINT64_C(1442695040888963407);
-	return (random_state >> 33) % below;
-}
-
-static struct block *enter(struct block *block, uint32_t size, enum maker maker)
-{
-	if (!block)
-		abort();
-	*block = (struct block){ size, maker };
-	__atomic_add_fetch(&books[maker].allocated, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&books[maker].bytes, size, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&books[maker].live, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&books[maker].live_bytes, size, __ATOMIC_RELAXED);
-	return block;
-}
-
-static void strike_out(const struct block *block)
-{
-	__atomic_sub_fetch(&books[block->maker].live, 1, __ATOMIC_RELAXED);
-	__atomic_sub_fetch(&books[block->maker].live_bytes, block->size,
-			   __ATOMIC_RELAXED);
-}
-
 static uint32_t some_size(void)
 {
-	uint64_t least = sizeof(struct block);
+	uint64_t least = sizeof(struct thing);
 
 	return (uint32_t)(least + draw(draw(2) ? 40 : MOST_BYTES - least));
 }
 
-NOINLINE static struct block *storm_plain(uint32_t size)
+NOINLINE static struct thing *storm_plain(uint32_t size)
 {
-	struct block *block = malloc(size);
+	struct thing *block = malloc(size);
 
 	NO_TAIL_CALL;
 	return block;
 }
 
-NOINLINE static struct block *storm_again(struct block *old, uint32_t size)
+NOINLINE static struct thing *storm_again(struct thing *old, uint32_t size)
 {
-	struct block *block = realloc(old, size);
+	struct thing *block = realloc(old, size);
 
 	NO_TAIL_CALL;
 	return block;
 }
 
-NOINLINE static struct block *storm_handler(uint32_t size)
+NOINLINE static struct thing *storm_handler(uint32_t size)
 {
-	struct block *block = calloc(1, size);
+	struct thing *block = calloc(1, size);
 
 	NO_TAIL_CALL;
 	return block;
-}
-
-static struct block *swap(struct block **slot, struct block *block)
-{
-	return __atomic_exchange_n(slot, block, __ATOMIC_ACQ_REL);
-}
-
-static void discard(struct block *block)
-{
-	if (block)
-		strike_out(block);
-	free(block);
 }
 
 static void operate(void)
 {
-	struct block **slot = draw(3) ? &own[draw(SLOTS)] :
+	struct thing **slot = draw(3) ? &own[draw(SLOTS)] :
 					&common[draw(SLOTS)];
-	struct block *block = swap(slot, NULL);
+	struct thing *block = swap(slot, NULL);
 	uint32_t size = some_size();
 
 	/* Blocks of handlers stay with their thread. */
@@ -258,10 +207,6 @@ int main(int argc, char **argv)
 	thunder();
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (leakagent_snapshot)
-		leakagent_snapshot("books");
-	for (int i = 0; i < MAKERS; i++)
-		printf("%s %lu %lu %lu %lu\n", names[i], books[i].allocated,
-		       books[i].bytes, books[i].live, books[i].live_bytes);
+	close_books(names, MAKERS);
 	return 0;
 }

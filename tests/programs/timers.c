@@ -9,10 +9,11 @@
  * usage: timers SIGNALS   (that each thread handles)
  */
 #define _GNU_SOURCE
+#include "tests/programs/books.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,54 +26,15 @@
 
 enum { THREADS = 3, SLOTS = 32, PAGE = 4096, PERIOD_US = 1000 };
 
-int leakagent_snapshot(const char *reason) __attribute__((weak));
-
 enum maker { PLAIN_BLOCK, HANDLER_BLOCK, PLAIN_MAP, HANDLER_MAP, MAKERS };
 
 static const char *const names[] = { "timers_block", "handler_block",
 				     "timers_map", "handler_map" };
 
-static struct {
-	uint64_t made, bytes, live, live_bytes;
-} books[MAKERS];
-
-struct thing {
-	uint32_t size, maker;
-};
-
 static __thread struct thing *blocks[SLOTS], *maps[SLOTS];
 static __thread volatile sig_atomic_t in_allocator, handled;
 static __thread volatile uint64_t handled_maps;
-static __thread uint64_t random_state;
 static int signals;
-
-static uint64_t draw(uint64_t below)
-{
-	random_state = random_state * UINT64_C(6364136223846793005) +
-		       UINT64_C(1442695040888963407);
-	return (random_state >> 33) % below;
-}
-
-static struct thing *enter(struct thing *thing, uint32_t size,
-			   enum maker maker)
-{
-	if (!thing || thing == MAP_FAILED)
-		abort();
-	*thing = (struct thing){ size, maker };
-	__atomic_add_fetch(&books[maker].made, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&books[maker].bytes, size, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&books[maker].live, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&books[maker].live_bytes, size, __ATOMIC_RELAXED);
-	return thing;
-}
-
-static uint32_t strike_out(const struct thing *thing)
-{
-	__atomic_sub_fetch(&books[thing->maker].live, 1, __ATOMIC_RELAXED);
-	__atomic_sub_fetch(&books[thing->maker].live_bytes, thing->size,
-			   __ATOMIC_RELAXED);
-	return thing->size;
-}
 
 NOINLINE static struct thing *timers_block(uint32_t size)
 {
@@ -114,18 +76,6 @@ NOINLINE static struct thing *handler_map(uint32_t size)
 	return mapping;
 }
 
-static struct thing *swap(struct thing **slot, struct thing *thing)
-{
-	return __atomic_exchange_n(slot, thing, __ATOMIC_ACQ_REL);
-}
-
-static void discard_block(struct thing *block)
-{
-	if (block)
-		strike_out(block);
-	free(block);
-}
-
 static void discard_map(struct thing *mapping)
 {
 	if (mapping)
@@ -158,7 +108,7 @@ static void handle(int number)
 		return;
 	in_allocator = 1;
 	size = some_size();
-	discard_block(swap(&blocks[draw(SLOTS)],
+	discard(swap(&blocks[draw(SLOTS)],
 			   enter(handler_block(size), size, HANDLER_BLOCK)));
 	in_allocator = 0;
 }
@@ -168,7 +118,7 @@ static void operate(void)
 	uint32_t size = some_size(), pages = some_pages();
 
 	in_allocator = 1;
-	discard_block(swap(&blocks[draw(SLOTS)],
+	discard(swap(&blocks[draw(SLOTS)],
 			   enter(timers_block(size), size, PLAIN_BLOCK)));
 	in_allocator = 0;
 	discard_map(swap(&maps[draw(SLOTS)],
@@ -206,7 +156,7 @@ static void *work(void *argument)
 	timer_delete(timer);
 	/* Some stay, since the books have them, too. */
 	for (int i = 0; i < SLOTS / 2; i++) {
-		discard_block(swap(&blocks[i], NULL));
+		discard(swap(&blocks[i], NULL));
 		discard_map(swap(&maps[i], NULL));
 	}
 	return NULL;
@@ -231,10 +181,6 @@ int main(int argc, char **argv)
 	work((void *)(uintptr_t)THREADS);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (leakagent_snapshot)
-		leakagent_snapshot("books");
-	for (int i = 0; i < MAKERS; i++)
-		printf("%s %lu %lu %lu %lu\n", names[i], books[i].made,
-		       books[i].bytes, books[i].live, books[i].live_bytes);
+	close_books(names, MAKERS);
 	return 0;
 }
