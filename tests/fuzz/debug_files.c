@@ -4,14 +4,11 @@
  * took out of itself (split DWARF). They lie in one folder.
  */
 #define _GNU_SOURCE /* memfd_create */
-#include "diff/symbolize.h"
+#include "tests/fuzz/frames.h"
 #include "tests/fuzz/inputs.h"
-
-#include <string.h>
 
 /* Small steps: functions in the corpus are tens of bytes long. */
 #define STEP 13
-#define FARTHEST 8192
 
 #define FILES 4
 
@@ -64,21 +61,6 @@ static void write_file(const char *name, struct input contents)
 	close(fd);
 }
 
-static void check(const struct source_frame *frames, size_t count)
-{
-	size_t length = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		length += frames[i].function ? strlen(frames[i].function) : 0;
-		length += frames[i].file ? strlen(frames[i].file) : 0;
-	}
-	if (count && frames[count - 1].inlined)
-		abort();
-	/* Keeps the loop from being optimised away. */
-	if (length == SIZE_MAX)
-		abort();
-}
-
 static void ask(size_t size)
 {
 	const char *const folders[] = {folder, NULL};
@@ -90,13 +72,7 @@ static void ask(size_t size)
 	struct symbol_module *module =
 		symbolizer_module(symbolizer, "/opt/program", NULL);
 
-	for (size_t at = 0; at < size && at < FARTHEST; at += STEP) {
-		const struct source_frame *frames;
-		size_t count = symbolize(module, at, &frames);
-
-		check(frames, count);
-	}
-	symbol_module_state(module);
+	ask_all_over(module, size, STEP);
 	symbolizer_free(symbolizer);
 }
 
