@@ -7,7 +7,8 @@ import resource
 import subprocess
 import zlib
 
-from tests.support.profiles import LEAKDIFF, LeakdiffTest, Profile
+from tests.support.profiles import (LEAKDIFF, LeakdiffTest, Profile, field,
+                                    varint)
 
 MAIN = 'main main.c:9'
 OTHER = 12345
@@ -15,19 +16,6 @@ FORMATS = ('text', 'json', 'csv', 'folded', 'pprof')
 # The sanitizers' runtimes take terabytes of address space.
 LIMITED = b'__asan_init' not in LEAKDIFF.read_bytes()
 MEMORY = 512 << 20
-
-
-def varint(number):
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes(out + bytearray([number]))
-
-
-def field(number, data):
-    """One of a message, with a length."""
-    return varint(number << 3 | 2) + varint(len(data)) + data
 
 
 def limit_memory():

@@ -6,17 +6,10 @@ import pathlib
 import re
 import zlib
 
-from tests.support.profiles import LeakdiffTest, PROFILES, Profile, encode
+from tests.support.profiles import (LeakdiffTest, PROFILES, Profile, encode,
+                                    field, varint)
 
 MAIN = 'main main.c:9'
-
-
-def varint(number):
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes(out + bytearray([number]))
 
 
 class OtherWriters(LeakdiffTest):
@@ -213,8 +206,8 @@ class Faults(LeakdiffTest):
 
     def test_a_long_list_of_frames(self):
         ids = b''.join(varint(1) for _ in range(2_000_000))
-        sample = b'\x0a' + varint(len(ids)) + ids + b'\x12\x04\x01\x0a\x01\x0a'
-        data = self.good.bytes() + b'\x12' + varint(len(sample)) + sample
+        sample = field(1, ids) + b'\x12\x04\x01\x0a\x01\x0a'
+        data = self.good.bytes() + field(2, sample)
         path = self.folder / 'long.pb.gz'
         path.write_bytes(gzip.compress(data))
         row = self.json('--focus', 'main', path)['rows'][0]

@@ -45,6 +45,22 @@ def decode(data):
         input=data, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
 
 
+# What protoc would not write is put together from these.
+
+def varint(number):
+    """A number as protobuf's wire has it."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes(out + bytearray([number]))
+
+
+def field(number, data):
+    """One of a message, with a length."""
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
 class Profile:
     """A snapshot under construction.
 
