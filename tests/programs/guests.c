@@ -6,6 +6,7 @@
  * usage: guests deepbind|dlmopen PLUGIN
  */
 #define _GNU_SOURCE
+#include "tests/programs/plugin.h"
 #include "tests/programs/stacks.h"
 
 #include <dlfcn.h>
@@ -15,15 +16,6 @@
 static void *(*guest_allocate)(size_t);
 static void (*guest_free)(void *);
 static void (*guest_call)(void (*)(void));
-
-static void *function(void *plugin, const char *name)
-{
-	void *found = dlsym(plugin, name);
-
-	if (!found)
-		abort();
-	return found;
-}
 
 NOINLINE static void called_back(void)
 {
@@ -44,11 +36,11 @@ int main(int count, char **arguments)
 		puts(dlerror());
 		return 1;
 	}
-	symbol = function(plugin, "guest_allocate");
+	symbol = plugin_function(plugin, "guest_allocate");
 	memcpy(&guest_allocate, &symbol, sizeof(symbol));
-	symbol = function(plugin, "guest_free");
+	symbol = plugin_function(plugin, "guest_free");
 	memcpy(&guest_free, &symbol, sizeof(symbol));
-	symbol = function(plugin, "guest_call");
+	symbol = plugin_function(plugin, "guest_call");
 	memcpy(&guest_call, &symbol, sizeof(symbol));
 
 	for (int i = 0; i < 100; i++) {

@@ -5,6 +5,7 @@
  * usage: wanderer FOLDER
  */
 #define _GNU_SOURCE
+#include "tests/programs/plugin.h"
 #include "tests/programs/stacks.h"
 
 #include <dlfcn.h>
@@ -23,15 +24,6 @@ static void *load(const char *path)
 	return plugin;
 }
 
-static void *function(void *plugin, const char *name)
-{
-	void *found = dlsym(plugin, name);
-
-	if (!found)
-		abort();
-	return found;
-}
-
 NOINLINE static void called_back(void)
 {
 	keep(50);
@@ -45,10 +37,10 @@ int main(int count, char **arguments)
 
 	if (count != 2 || chdir(arguments[1]))
 		return 2;
-	symbol = function(load("./libguest.so"), "guest_call");
+	symbol = plugin_function(load("./libguest.so"), "guest_call");
 	memcpy(&guest_call, &symbol, sizeof(symbol));
 	guest_call(called_back);
-	symbol = function(load("./librunpath.so"), "ask_below");
+	symbol = plugin_function(load("./librunpath.so"), "ask_below");
 	memcpy(&ask_below, &symbol, sizeof(symbol));
 	if (chdir("/"))
 		return 3;
