@@ -9,12 +9,12 @@
 #include "agent/modules.h"
 
 #include "tests/support/agent_check.h"
+#include "tests/support/program_libraries.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -400,21 +400,12 @@ static void test_plugins_meanwhile(void **state)
 
 static int boot(void **state)
 {
-	static const char *const names[] = { "one", "two" };
-	char path[PATH_MAX] = "";
-
 	(void)state;
 	libc = dlopen("libc.so.6", RTLD_NOW);
 	if (!libc || la_unwind_boot() || la_modules_boot() || la_frames_boot())
 		return -1;
-	/* build/tests/unit/agent_frames_test -> build/tests/programs/... */
-	if (readlink("/proc/self/exe", path, sizeof(path) - 1) <= 0)
-		return -1;
-	*strrchr(path, '/') = '\0';
-	*strrchr(path, '/') = '\0';
-	for (int i = 0; i < 2; i++)
-		snprintf(plugins[i], PATH_MAX, "%.*s/programs/libplugin_%s.so",
-			 PATH_MAX - 64, path, names[i]);
+	find_library("libplugin_one.so", plugins[0]);
+	find_library("libplugin_two.so", plugins[1]);
 	return 0;
 }
 

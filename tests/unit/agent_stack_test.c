@@ -18,6 +18,7 @@
 #include "tests/programs/libcallers.h"
 #include "tests/support/agent_check.h"
 #include "tests/support/own_stack.h"
+#include "tests/support/program_libraries.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>
@@ -456,18 +457,8 @@ static void test_code_in_the_place_of_other_code(void **unused)
 
 static void load_callers(void)
 {
-	char *path = callers_path;
-	void *library;
-
-	/* build/tests/unit/agent_stack_test -> build/tests/programs/... */
-	assert_true(readlink("/proc/self/exe", path, PATH_MAX - 50) > 0);
-	*strrchr(path, '/') = '\0';
-	strcpy(strrchr(path, '/'), "/programs/libcallers.so");
-	library = dlopen(path, RTLD_NOW);
-	if (!library)
-		fail_msg("%s", dlerror());
-	all_callers = dlsym(library, "callers");
-	assert_non_null(all_callers);
+	find_library("libcallers.so", callers_path);
+	all_callers = symbol_of_library(callers_path, "callers");
 }
 
 static int boot(void **unused)

@@ -17,6 +17,7 @@
 #include "tests/programs/libwalkers.h"
 #include "tests/support/agent_check.h"
 #include "tests/support/own_stack.h"
+#include "tests/support/program_libraries.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -412,18 +413,9 @@ static void test_code_in_the_place_of_other_code(void **unused)
 
 static void load_walkers(void)
 {
-	char *path = walkers_path;
-	void *library;
-
-	/* build/tests/unit/agent_trail_test -> build/tests/programs/... */
-	assert_true(readlink("/proc/self/exe", path, PATH_MAX - 50) > 0);
-	*strrchr(path, '/') = '\0';
-	strcpy(strrchr(path, '/'), "/programs/libwalkers.so");
-	library = dlopen(path, RTLD_NOW);
-	if (!library)
-		fail_msg("%s", dlerror());
-	*(void **)&walk_about_there = dlsym(library, "walk_about");
-	assert_non_null(walk_about_there);
+	find_library("libwalkers.so", walkers_path);
+	*(void **)&walk_about_there =
+		symbol_of_library(walkers_path, "walk_about");
 }
 
 static int boot(void **unused)

@@ -19,13 +19,12 @@
 #include "tests/programs/libcallers.h"
 #include "tests/support/agent_check.h"
 #include "tests/support/own_stack.h"
+#include "tests/support/program_libraries.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #define NOINLINE __attribute__((noinline))
@@ -302,19 +301,9 @@ static void test_walk_that_is_stopped(void **unused)
 static void load_callers(void)
 {
 	char path[PATH_MAX];
-	void *library;
-	long length = readlink("/proc/self/exe", path, PATH_MAX - 50);
 
-	/* build/tests/unit/agent_verify_test -> build/tests/programs/... */
-	assert_true(length > 0);
-	path[length] = '\0';
-	*strrchr(path, '/') = '\0';
-	strcpy(strrchr(path, '/'), "/programs/libcallers.so");
-	library = dlopen(path, RTLD_NOW);
-	if (!library)
-		fail_msg("%s", dlerror());
-	all_callers = dlsym(library, "callers");
-	assert_non_null(all_callers);
+	find_library("libcallers.so", path);
+	all_callers = symbol_of_library(path, "callers");
 }
 
 static int boot(void **unused)
