@@ -30,7 +30,7 @@
 
 static void (*walk_about_there)(struct walk *walk, unsigned levels);
 
-static unsigned recalled, captured, wrong;
+static unsigned recalled, captured, on_ways, wrong;
 
 static uint32_t plain_site(struct la_registers registers)
 {
@@ -43,6 +43,35 @@ static uint32_t plain_site(struct la_registers registers)
 	node = la_stack_node(frames,
 			     la_stack_walk(state, registers, frames, true));
 	return node ? la_sites_heap(node) : 0;
+}
+
+/* The way of a stack, by what it is defined to be. */
+static la_way way_of(uint32_t node)
+{
+	uint32_t frames[LA_MOST_FRAMES + 1];
+	unsigned count = 0;
+	la_way way = LA_WAY_WHOLE;
+
+	for (; node != LA_ROOT_NODE; node = la_node_at(node).caller)
+		frames[count++] = la_node_at(node).frame;
+	if (count && frames[count - 1] == LA_FRAME_ID_TRUNCATED) {
+		way = LA_WAY_TRUNCATED;
+		count--;
+	}
+	while (count-- > 0)
+		way = la_way_on(way, frames[count]);
+	return way;
+}
+
+/* A site that was found by another way would be the site of another stack. */
+static void check_way(uint32_t site)
+{
+	const struct la_site *found = la_site_at(site);
+
+	if (found->way)
+		on_ways++;
+	if (found->way && found->way != way_of(found->node))
+		wrong++;
 }
 
 /*
@@ -62,6 +91,7 @@ static void NOINLINE look(struct walk *walk)
 	} else {
 		captured++;
 		site = la_trail_heap_site(state, caller);
+		check_way(site);
 	}
 	if (!site || site != expected)
 		wrong++;
@@ -90,7 +120,7 @@ static void walk(unsigned kinds, uint64_t random, unsigned enough,
 
 static void begin_counting(void)
 {
-	recalled = captured = wrong = 0;
+	recalled = captured = on_ways = wrong = 0;
 }
 
 /* ---- one stack ---- */
@@ -113,6 +143,8 @@ static void test_random_walks(void **unused)
 	la_stack_set_depth(64);
 	assert_int_equal(wrong, 0);
 	assert_in_range(recalled, captured / 20, 800 * 500);
+	/* All but those that end further out than the trail has room for. */
+	assert_in_range(on_ways, captured - captured / 20, captured);
 }
 
 /* As libraries have it that wrap malloc: one place, many callers. */
