@@ -133,9 +133,15 @@ static void hurry(const void *frame)
 
 	if (state)
 		la_boot_look(state, frame);
-	else if (!la_worker_begun() && !la_quiet_now() &&
+	else if (!la_worker_begun() && !la_confined_now() &&
 		 !(alone && la_process.forked))
 		start_thread();
+}
+
+void la_boot_restart(const void *frame)
+{
+	wait_for_allocator();
+	hurry(frame);
 }
 
 static int snapshot(const char *reason, const void *frame)
@@ -155,7 +161,7 @@ static int snapshot(const char *reason, const void *frame)
 static void forked(bool inside_allocator)
 {
 	/* The new thread would be filtered, too, and so would these calls. */
-	if (la_quiet_now())
+	if (la_confined_now())
 		active = false;
 	if (active)
 		la_process_after_fork();
@@ -406,13 +412,13 @@ void la_boot_main(void)
 	if (checker)
 		step_aside();
 	alone = la_real_passed_by();
-	if (active && !alone && !la_quiet_now())
+	if (active && !alone && !la_confined_now())
 		start_trigger();
 }
 
 void la_boot_thread(void)
 {
-	if (la_unlikely(alone) && active && !la_quiet_now()) {
+	if (la_unlikely(alone) && active && !la_confined_now()) {
 		alone = false;
 		la_trigger_start(&options);
 	}
@@ -470,7 +476,7 @@ static bool is_missing(const char *path)
 {
 	long error;
 
-	if (!path || la_quiet_now())
+	if (!path || la_confined_now())
 		return false;
 	error = la_arch_syscall(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0,
 				0);

@@ -42,6 +42,12 @@ void la_boot_fork(const void *frame);
 extern LA_HIDDEN bool la_boot_waits;
 void la_boot_look(struct la_state *state, const void *frame);
 
+/*
+ * After la_worker_pause: begins the agent's thread anew, or has it wait in the
+ * same way. `frame` is the hook's. Also from signal handlers.
+ */
+void la_boot_restart(const void *frame);
+
 /* _exit is about to end the process. */
 void la_boot_exit_now(void);
 

@@ -34,8 +34,11 @@ struct la_filtering la_filtering_begin(const struct sock_fprog *filter,
 	harm = strict ? LA_HARMS_MEMORY : la_seccomp_harm(filter);
 	filtering.ends = harm >= (all ? LA_HARMS_THREAD : LA_HARMS_MEMORY);
 	filtering.quiet = filtering.ends || harm >= LA_HARMS_HOOKS;
+	filtering.confined = filtering.quiet || harm >= LA_HARMS_NEW;
 	if (filtering.ends)
 		la_boot_pause("seccomp");
+	if (filtering.confined)
+		__atomic_add_fetch(&la_confined, 1, __ATOMIC_SEQ_CST);
 	if (filtering.quiet)
 		begin_quiet();
 	errno = host_errno;
@@ -50,6 +53,8 @@ void la_filtering_end(struct la_filtering filtering, bool installed)
 		la_boot_end();
 	if (!installed && filtering.quiet)
 		__atomic_sub_fetch(&la_quiet, 1, __ATOMIC_SEQ_CST);
+	if (!installed && filtering.confined)
+		__atomic_sub_fetch(&la_confined, 1, __ATOMIC_SEQ_CST);
 	if (!installed && filtering.ends)
 		la_boot_resume(filtering.mode);
 	errno = host_errno;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 struct la_filtering {
-	bool quiet; /* it is quiet, also for this filter */
+	bool confined, quiet; /* it is, also for this filter */
 	bool ends;  /* so does the agent, unless the filter is refused */
 	enum la_mode mode; /* of tracking before */
 };

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE /* unshare, setns */
 
 #include "agent/hook.h"
+#include "agent/quiet.h"
 #include "agent/request.h"
 #include "agent/worker.h"
 
@@ -20,25 +21,26 @@ static bool refused(int result)
 
 /*
  * Where children get a process namespace of their own, their parent cannot have
- * a new thread: what is known so far is written before.
+ * a new thread; and where it is confined, it would not live: what is known so far
+ * is written before.
  */
 static bool pause_agent(bool for_good)
 {
 	int host_errno = errno;
 	bool paused;
 
-	if (for_good)
+	if (for_good || la_confined_now())
 		la_request_snapshot("unshare");
 	paused = la_worker_pause();
 	errno = host_errno;
 	return paused;
 }
 
-static void resume_agent(void)
+static void resume_agent(const void *frame)
 {
 	int host_errno = errno;
 
-	la_worker_resume();
+	la_boot_restart(frame);
 	errno = host_errno;
 }
 
@@ -53,7 +55,7 @@ LA_EXPORT int unshare(int flags)
 	result = la_real.unshare(flags);
 	if (refused(result) && pause_agent(flags & CLONE_NEWPID)) {
 		result = la_real.unshare(flags);
-		resume_agent();
+		resume_agent(LA_FRAME);
 	}
 	return result;
 }
@@ -69,7 +71,7 @@ LA_EXPORT int setns(int fd, int type)
 	result = la_real.setns(fd, type);
 	if (refused(result) && pause_agent(false)) {
 		result = la_real.setns(fd, type);
-		resume_agent();
+		resume_agent(LA_FRAME);
 	}
 	return result;
 }

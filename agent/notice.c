@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,12 +96,19 @@ void la_notice(const char *format, ...)
 	errno = host_errno;
 }
 
-/* A descriptor of this thread's for the host's standard error, or -errno. */
+/*
+ * A descriptor of this thread's for the host's standard error, or -errno. A
+ * filter that this thread was started under may end the program for such a call:
+ * it is one of debuggers, which those for services and containers leave out.
+ */
 static int borrow(void)
 {
-	long fd, process = la_arch_syscall(SYS_pidfd_open, la_sys_getpid(), 0,
-					   0, 0, 0, 0);
+	long fd, process;
 
+	if (prctl(PR_GET_SECCOMP) > 0)
+		return -EPERM;
+	process = la_arch_syscall(SYS_pidfd_open, la_sys_getpid(), 0, 0, 0, 0,
+				  0);
 	if (la_sys_failed(process))
 		return (int)process;
 	fd = la_arch_syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0, 0, 0,

@@ -20,7 +20,7 @@ void la_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * Later, on the agent's thread, whose descriptors are its own: borrows the
  * host's for a moment. Programs close descriptor 2 and give its number to other
  * files: says nothing unless it is the file that it was at boot, nor where that
- * would have to wait. Whether it has said it.
+ * would have to wait, nor under a filter of system calls. Whether it has said it.
  */
 bool la_notice_late(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

@@ -10,15 +10,18 @@
 
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/close_range.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-uint32_t la_quiet;
+uint32_t la_quiet, la_confined;
 
 struct call {
 	enum la_filter_harm harm; /* when it is not let through */
@@ -27,6 +30,13 @@ struct call {
 };
 
 enum { ANY_FD = 7, ANY_ADDRESS = 4096, ANY_ID = 4711 };
+
+/* As libc begins one. */
+enum {
+	NEW_THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+		     CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+		     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID
+};
 
 static const struct call calls[] = {
 	{ LA_HARMS_MEMORY, SYS_mmap,
@@ -73,10 +83,28 @@ static const struct call calls[] = {
 	{ LA_HARMS_THREAD, SYS_poll, { ANY_ADDRESS, 1, 0 } },
 	{ LA_HARMS_THREAD, SYS_pidfd_open, { ANY_ID, 0 } },
 	{ LA_HARMS_THREAD, SYS_pidfd_getfd, { ANY_FD, STDERR_FILENO, 0 } },
+	{ LA_HARMS_THREAD, SYS_prctl, { PR_GET_SECCOMP } },
 	{ LA_HARMS_THREAD, SYS_gettid, { 0 } },
 	{ LA_HARMS_THREAD, SYS_rt_sigaction,
 	  { SIGUSR2, 0, ANY_ADDRESS, sizeof(la_signal_set) } },
 	{ LA_HARMS_THREAD, SYS_clock_nanosleep, { 0, 0, ANY_ADDRESS } },
+
+	/* clone3 has its flags in memory, where filters cannot look. */
+	{ LA_HARMS_NEW, SYS_clone3, { ANY_ADDRESS, 88 } },
+	{ LA_HARMS_NEW, SYS_clone, { NEW_THREAD, ANY_ADDRESS } },
+	{ LA_HARMS_NEW, SYS_set_robust_list, { ANY_ADDRESS, 24 } },
+	{ LA_HARMS_NEW, SYS_rseq, { ANY_ADDRESS, 32 } },
+	{ LA_HARMS_NEW, SYS_mprotect,
+	  { ANY_ADDRESS, 65536, PROT_READ | PROT_WRITE } },
+	{ LA_HARMS_NEW, SYS_prctl, { PR_SET_NAME, ANY_ADDRESS } },
+	{ LA_HARMS_NEW, SYS_unshare, { CLONE_FS } },
+	{ LA_HARMS_NEW, SYS_chdir, { ANY_ADDRESS } },
+	{ LA_HARMS_NEW, SYS_close_range,
+	  { 0, (uint32_t)~0, CLOSE_RANGE_UNSHARE } },
+	{ LA_HARMS_NEW, SYS_memfd_create, { ANY_ADDRESS, MFD_CLOEXEC } },
+	{ LA_HARMS_NEW, SYS_ftruncate, { ANY_FD, 4096 } },
+	{ LA_HARMS_NEW, SYS_faccessat,
+	  { (uint32_t)AT_FDCWD, ANY_ADDRESS, F_OK } },
 };
 
 /* A filter's registers and memory. */
@@ -212,22 +240,30 @@ static bool harmless(uint32_t answer)
 	}
 }
 
+static bool can_read(const void *from, size_t size)
+{
+	const uintptr_t page = 4096;
+	uintptr_t address = (uintptr_t)from, end;
+
+	if (__builtin_add_overflow(address, size, &end))
+		return false;
+	for (; address < end; address = (address | (page - 1)) + 1)
+		if (!la_unwind_readable(address, ~address))
+			return false;
+	return true;
+}
+
 /* Programs also hand in nonsense, to see what the kernel knows. */
 static bool readable(const struct sock_fprog *filter)
 {
-	uintptr_t address = (uintptr_t)filter;
-
 	if (!filter)
 		return false;
 	/* To look takes a call that an earlier filter may forbid. */
 	if (la_quiet_now())
 		return filter->filter;
-	if (!la_unwind_readable(address, ~address) || !filter->len)
-		return false;
-	address = (uintptr_t)filter->filter;
-	return la_unwind_readable(address, ~address) &&
-	       la_unwind_readable((uintptr_t)&filter->filter[filter->len - 1],
-				  ~address);
+	return can_read(filter, sizeof(*filter)) && filter->len &&
+	       filter->len <= BPF_MAXINSNS &&
+	       can_read(filter->filter, filter->len * sizeof(*filter->filter));
 }
 
 enum la_filter_harm la_seccomp_harm(const struct sock_fprog *filter)

@@ -11,6 +11,7 @@
 /* Each includes those before it. */
 enum la_filter_harm {
 	LA_HARMS_NOTHING,
+	LA_HARMS_NEW,    /* what is done to begin its thread, and before exec */
 	LA_HARMS_THREAD, /* what only the agent's own thread does */
 	LA_HARMS_HOOKS,  /* what hooks do besides taking memory */
 	LA_HARMS_MEMORY, /* taking memory */

@@ -4,7 +4,7 @@
  * another version of libunwind in it would have its functions called here.
  */
 
-#define _GNU_SOURCE /* RTLD_DI_LINKMAP */
+#define _GNU_SOURCE /* RTLD_DI_LINKMAP, pipe2, mincore */
 
 #include "agent/unwind_binding.h"
 
@@ -12,10 +12,11 @@
 #include "agent/system.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PAGE = 4096 };
 
@@ -36,6 +37,33 @@ static int block_signals(int how, const sigset_t *set, sigset_t *old)
 {
 	return la_quiet_now() ? 0 : sigprocmask(how, set, old);
 }
+
+__thread bool la_unwind_begins;
+
+/* Tried on the stack, which is there; to ask may be forbidden (quiet.h). */
+static int look_at_memory(void *start, size_t length, unsigned char *resident)
+{
+	return la_unwind_begins ? 0 : mincore(start, length, resident);
+}
+
+/* To check memory of its own process with: agent's targets are read otherwise. */
+static int open_pipe(int ends[2], int flags)
+{
+	if (!la_unwind_begins)
+		return pipe2(ends, flags);
+	ends[0] = ends[1] = -1;
+	errno = EMFILE;
+	return -1;
+}
+
+static const struct {
+	const char *name;
+	ElfW(Addr) target;
+} replacements[] = {
+	{ "sigprocmask", (ElfW(Addr))block_signals },
+	{ "mincore", (ElfW(Addr))look_at_memory },
+	{ "pipe2", (ElfW(Addr))open_pipe },
+};
 
 static struct table read_table(const struct link_map *object)
 {
@@ -75,8 +103,11 @@ static struct table read_table(const struct link_map *object)
 /* What the slot should hold, or 0: as it is. */
 static ElfW(Addr) target_of(const struct table *table, const ElfW(Sym) *symbol)
 {
-	if (!strcmp(table->names + symbol->st_name, "sigprocmask"))
-		return (ElfW(Addr))block_signals;
+	const char *name = table->names + symbol->st_name;
+
+	for (size_t i = 0; i < sizeof(replacements) / sizeof(*replacements); i++)
+		if (!strcmp(name, replacements[i].name))
+			return replacements[i].target;
 	if (symbol->st_shndx == SHN_UNDEF ||
 	    ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
 		return 0;

@@ -1,7 +1,5 @@
 /* See unwind_library.h. */
 
-#define _GNU_SOURCE /* clone */
-
 #include "agent/unwind_library.h"
 
 #include "agent/arch.h"
@@ -11,9 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/wait.h>
 
 enum { STACK = 256 * 1024 };
 
@@ -184,30 +180,20 @@ static bool get_nothing(struct la_unwind_target *target, unsigned number,
 	return false;
 }
 
-static int initialise(void *unused)
+/*
+ * On first use libunwind opens a pipe, to check memory of its own process with,
+ * which our address spaces never need: the host's descriptors are let alone.
+ */
+static void initialise(void *unused)
 {
 	struct la_unwind_target nothing = { .read = read_nothing,
 					    .get = get_nothing };
 	unw_cursor_t cursor;
 
 	(void)unused;
+	la_unwind_begins = true;
 	la_libunwind.init_remote(&cursor, la_libunwind.space, &nothing);
-	return 0;
-}
-
-/*
- * On first use libunwind opens a pipe, to check memory of its own process with,
- * which our address spaces never need. In a child that shares memory but not
- * descriptors, that leaves the host's alone; where there can be no such child,
- * the pipe stays.
- */
-static void initialise_aside(void)
-{
-	int child = clone(initialise, stack + STACK, CLONE_VM | CLONE_VFORK,
-			  NULL);
-
-	if (child > 0)
-		waitpid(child, NULL, __WALL);
+	la_unwind_begins = false;
 }
 
 /* The loader's word for it, which has no number. */
@@ -232,6 +218,6 @@ int la_libunwind_load(void)
 	la_libunwind.space = stack ? la_libunwind_space() : NULL;
 	if (!la_libunwind.space)
 		return -ENOMEM;
-	initialise_aside();
+	la_libunwind_call(initialise, NULL);
 	return 0;
 }

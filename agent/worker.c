@@ -213,6 +213,9 @@ int la_worker_start(const struct la_work *from)
 
 	if (!state)
 		return -ENOMEM;
+	/* A filter that the host's thread has, the new one would have, too. */
+	if (la_confined_now())
+		return -EPERM;
 	if (__atomic_exchange_n(&running, 1, __ATOMIC_ACQ_REL))
 		return 0;
 	work = from;
@@ -259,11 +262,6 @@ bool la_worker_pause(void)
 		return false;
 	la_worker_stop();
 	return true;
-}
-
-int la_worker_resume(void)
-{
-	return la_worker_start(work);
 }
 
 void la_worker_after_fork(void)

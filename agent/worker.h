@@ -26,8 +26,8 @@ struct la_work {
 void la_worker_boot(void);
 
 /*
- * Starts the thread, if it does not run; on a host thread. The work stays the
- * caller's, as long as the process. 0 or -errno.
+ * Starts the thread, if it does not run and it is not confined (quiet.h); on a
+ * host thread. The work stays the caller's, as long as the process. 0 or -errno.
  */
 int la_worker_start(const struct la_work *work);
 
@@ -72,13 +72,10 @@ void la_worker_stop(void);
 
 /*
  * The same where the thread runs and the caller is the host's only one, so that
- * the process has one thread; then true, and la_worker_resume has to follow.
+ * the process has one thread; then true, and la_worker_start may follow.
  * Any host thread, also in signal handlers; no errno.
  */
 bool la_worker_pause(void);
-
-/* 0 or -errno: then there is no thread any more. */
-int la_worker_resume(void);
 
 /* In a forked child, where the thread is not. */
 void la_worker_after_fork(void);

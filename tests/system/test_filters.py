@@ -58,3 +58,45 @@ class Filters(HostTest):
         """Nobody wakes the agent's thread: it looks for itself."""
         self.check('busy', 'exit', (230, 32000), interval='20ms', keep=0)
         self.assertIn('timer', self.reasons())
+
+
+class Confined(HostTest):
+    """What is begun under a filter, the agent's own thread above all."""
+
+    # Of what only that thread calls, or only to begin, on x86_64.
+    CALLS = {'openat': 257, 'close_range': 436, 'unshare': 272,
+             'memfd_create': 319, 'linkat': 265}
+
+    def check(self, call, *what, **options):
+        self.run_both([program('confined'), call, *what], **options)
+        return [snapshots.load(path) for path in files(self.snapshots)]
+
+    def test_children_that_are_forked(self):
+        for name, call in self.CALLS.items():
+            with self.subTest(name):
+                self.snapshots = self.folder(name)
+                parent, = self.check(call, 'fork')
+                self.assertEqual(parent.through('keep_one'),
+                                 (1, 4321, 1, 4321))
+
+    def test_a_namespace_that_takes_one_thread(self):
+        """The agent's cannot come back: it writes what it has."""
+        before, = self.check(self.CALLS['openat'], 'unshare')
+        self.assertEqual(before.comments['reason'], 'unshare')
+        self.assertEqual(before.through('keep_one'), (1, 4321, 1, 4321))
+
+    def test_execution(self):
+        faccessat = 269
+        self.assertTrue(self.check(faccessat, '/bin/true'))
+
+    def test_programs_that_are_started_so(self):
+        """As services are, which may make the usual calls and no others. That
+        nothing can be written is not said: to say it takes another call."""
+        folder = self.folder('writable')
+        for name, call in {'pidfd_getfd': 438, 'mincore': 27}.items():
+            for directory in (folder, '/proc'):
+                with self.subTest(name, directory=directory):
+                    self.run_both([program('confined'), call,
+                                   program('endings'), 'return'],
+                                  only='endings', dir=directory)
+        self.assertEqual(len(files(folder)), 2)

@@ -36,6 +36,7 @@ static void test_what_is_harmed(void **state)
 	const unsigned kill = SECCOMP_RET_KILL_PROCESS;
 
 	assert_int_equal(HARM_OF(SYS_execve, kill), LA_HARMS_NOTHING);
+	assert_int_equal(HARM_OF(SYS_close_range, kill), LA_HARMS_NEW);
 	assert_int_equal(HARM_OF(SYS_openat, kill), LA_HARMS_THREAD);
 	assert_int_equal(HARM_OF(SYS_linkat, kill), LA_HARMS_THREAD);
 	assert_int_equal(HARM_OF(SYS_futex, kill), LA_HARMS_HOOKS);
@@ -125,12 +126,25 @@ static void test_what_cannot_be_read_harms_nothing(void **state)
 {
 	struct sock_fprog nowhere = { 3, (struct sock_filter *)16 };
 	struct sock_fprog empty = { 0, (struct sock_filter *)16 };
+	struct sock_fprog past_the_end = { 3, (struct sock_filter *)-8 };
+	struct sock_fprog torn = { 1100, NULL };
+	char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
+	/* Its first step and its last can be read, but not those between. */
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	assert_int_equal(munmap(pages + 4096, 4096), 0);
+	torn.filter = (struct sock_filter *)(pages + 3 * 4096) - 1100;
+	assert_in_range((uintptr_t)torn.filter, (uintptr_t)pages,
+			(uintptr_t)pages + 4095);
+	assert_int_equal(la_seccomp_harm(&torn), LA_HARMS_NOTHING);
+	munmap(pages, 3 * 4096);
 	assert_int_equal(la_seccomp_harm(NULL), LA_HARMS_NOTHING);
 	assert_int_equal(la_seccomp_harm((void *)16), LA_HARMS_NOTHING);
 	assert_int_equal(la_seccomp_harm(&nowhere), LA_HARMS_NOTHING);
 	assert_int_equal(la_seccomp_harm(&empty), LA_HARMS_NOTHING);
+	assert_int_equal(la_seccomp_harm(&past_the_end), LA_HARMS_NOTHING);
 }
 
 int main(void)
