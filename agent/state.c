@@ -63,7 +63,7 @@ void la_state_hold(struct la_state *state, struct la_held *held, uint32_t site)
 	uint32_t version = state->held_version;
 
 	__atomic_store_n(&state->held_version, version + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	la_arch_order_stores();
 	release(held);
 	__atomic_store_n(&held->site, site, __ATOMIC_RELAXED);
 	__atomic_store_n(&state->held_version, version + 2, __ATOMIC_RELEASE);
