@@ -34,7 +34,7 @@ struct la_held {
 };
 
 struct la_events;
-struct la_leaf;
+struct la_leaf_set;
 struct la_trail;
 
 /* `aside` of a thread that is inside the tracker and nothing else. */
@@ -59,7 +59,7 @@ struct la_state {
 	uintptr_t stack_low, stack_high; /* 0, 0: unknown */
 	struct la_events *pending;
 	struct la_trail *trail; /* trail.c: the last stack that was captured */
-	struct la_leaf *leaves; /* trail.h: stacks to know again; may be NULL */
+	struct la_leaf_set *leaves; /* trail.h: stacks to know again; may be NULL */
 	uint32_t leaves_generation; /* of the modules, that leaves are of */
 	struct la_sampler sampler;
 	const void *last_block; /* the last one that this thread recorded */

@@ -134,9 +134,9 @@ static void forget_leaves(struct la_state *state, struct la_trail *trail)
 {
 	static const uint64_t never;
 
-	for (unsigned i = 0; i < LA_LEAVES; i++)
-		trail->leaves[i] = (struct la_leaf){ .stamp = &never,
-						     .stamp_was = 1 };
+	for (unsigned i = 0; i < LA_LEAF_SETS * LA_LEAF_WAYS; i++)
+		trail->leaves[i / LA_LEAF_WAYS].ways[i % LA_LEAF_WAYS] =
+			(struct la_leaf){ .stamp = &never, .stamp_was = 1 };
 	trail->count = 0;
 	state->leaves = trail->leaves;
 	state->leaves_generation = trail->generation;
@@ -209,25 +209,26 @@ static bool only_words_matter(const struct la_state *state,
 		trail->steps[0].place.rule.kind == LA_RULE_END);
 }
 
-uint32_t la_trail_recall_further(const struct la_leaf *leaf,
+uint32_t la_trail_recall_further(const struct la_leaf_set *set,
 				 struct la_registers registers)
 {
+	uint32_t tag = la_trail_tag(registers);
+
 	for (unsigned way = 1; way < LA_LEAF_WAYS; way++)
-		if (la_trail_is_at(&leaf[way], registers))
-			return leaf[way].site;
+		if (set->tags[way] == tag &&
+		    la_trail_is_at(&set->ways[way], registers))
+			return set->ways[way].site;
 	return 0;
 }
 
-/* The one to give up for another stack with these registers. */
-static struct la_leaf *choose_leaf(const struct la_state *state,
-				   struct la_registers registers)
+/* The way to give up for another stack with these registers. */
+static unsigned choose_way(const struct la_trail *trail,
+			   const struct la_leaf_set *set)
 {
-	struct la_leaf *leaf = la_trail_leaves(state, registers);
-
 	for (unsigned way = 0; way < LA_LEAF_WAYS; way++)
-		if (*leaf[way].stamp != leaf[way].stamp_was)
-			return &leaf[way];
-	return &leaf[state->trail->last_stamp % LA_LEAF_WAYS];
+		if (*set->ways[way].stamp != set->ways[way].stamp_was)
+			return way;
+	return trail->last_stamp % LA_LEAF_WAYS;
 }
 
 /* Remembers the stack on the trail, `fresh` frames of which are new there. */
@@ -239,19 +240,22 @@ static void remember(const struct la_state *state, const struct la_trail *trail,
 	const struct step *base = trail->count > fresh ? top - fresh : top;
 	unsigned shared = base->words - base->words % LA_WORDS_TOGETHER;
 	unsigned own = top->words - shared;
-	struct la_leaf *leaf = choose_leaf(state, top->registers);
+	struct la_leaf_set *set = la_trail_leaves(state, top->registers);
+	unsigned way = choose_way(trail, set);
+	struct la_leaf *leaf = &set->ways[way];
 
 	if (own > LA_LEAF_WORDS) {
 		base = top;
 		shared = top->words - top->words % LA_WORDS_TOGETHER;
 		own = top->words - shared;
 	}
+	set->tags[way] = la_trail_tag(top->registers);
 	leaf->pc = top->registers.pc;
 	leaf->sp = top->registers.sp;
 	leaf->fp = top->registers.fp;
 	leaf->fp_mask = top->needs_fp ? UINTPTR_MAX : 0;
-	leaf->stamp = &base->stamp;
-	leaf->stamp_was = base->stamp;
+	leaf->stamp = &trail->stamps[base - trail->steps];
+	leaf->stamp_was = *leaf->stamp;
 	leaf->site = site;
 	leaf->trail = trail->words;
 	leaf->trail_words = (uint16_t)shared;

@@ -35,7 +35,8 @@ enum {
 	LA_LEAF_BITS = 4,
 	/* Libraries that wrap malloc call it from one place for many callers. */
 	LA_LEAF_WAYS = 8,
-	LA_LEAVES = LA_LEAF_WAYS << LA_LEAF_BITS
+	LA_LEAF_SETS = 1 << LA_LEAF_BITS,
+	LA_LINE_BYTES = 64 /* of the processor's cache */
 };
 
 /*
@@ -54,7 +55,14 @@ struct la_leaf {
 	uint16_t own_words, trail_words;
 	const struct la_word *trail;
 	struct la_word own[LA_LEAF_WORDS];
-};
+} __attribute__((aligned(LA_LINE_BYTES)));
+
+/* Leaves with registers that are mapped to the same set. */
+struct la_leaf_set {
+	struct la_leaf ways[LA_LEAF_WAYS];
+	/* Where a stack may be, without a look at each leaf. */
+	uint32_t tags[LA_LEAF_WAYS];
+} __attribute__((aligned(LA_LINE_BYTES)));
 
 /*
  * Whether words hold what they held, from the leaf outwards. Several are looked
@@ -84,18 +92,23 @@ static inline bool la_trail_is_at(const struct la_leaf *leaf,
 				   leaf->trail + leaf->trail_words);
 }
 
-/* The leaves among which a stack with these registers would be. */
-static inline struct la_leaf *la_trail_leaves(const struct la_state *state,
-					      struct la_registers registers)
+/* Where a stack with these registers would be. */
+static inline struct la_leaf_set *
+la_trail_leaves(const struct la_state *state, struct la_registers registers)
 {
 	uint64_t mixed = (registers.pc + registers.sp) *
 			 UINT64_C(0x9e3779b97f4a7c15);
 
-	return state->leaves + LA_LEAF_WAYS * (mixed >> (64 - LA_LEAF_BITS));
+	return state->leaves + (mixed >> (64 - LA_LEAF_BITS));
+}
+
+static inline uint32_t la_trail_tag(struct la_registers registers)
+{
+	return (uint32_t)(registers.pc + registers.sp);
 }
 
 /* What la_trail_recall finds in other ways than the first. */
-uint32_t la_trail_recall_further(const struct la_leaf *leaf,
+uint32_t la_trail_recall_further(const struct la_leaf_set *set,
 				 struct la_registers registers);
 
 /*
@@ -106,15 +119,15 @@ uint32_t la_trail_recall_further(const struct la_leaf *leaf,
 static inline __attribute__((always_inline)) uint32_t
 la_trail_recall(const struct la_state *state, struct la_registers registers)
 {
-	const struct la_leaf *leaf;
+	const struct la_leaf_set *set;
 
 	if (la_unlikely(!state->leaves || la_modules_suspected() ||
 			la_modules_generation() != state->leaves_generation))
 		return 0;
-	leaf = la_trail_leaves(state, registers);
-	if (la_likely(la_trail_is_at(leaf, registers)))
-		return leaf->site;
-	return la_trail_recall_further(leaf, registers);
+	set = la_trail_leaves(state, registers);
+	if (la_likely(la_trail_is_at(&set->ways[0], registers)))
+		return set->ways[0].site;
+	return la_trail_recall_further(set, registers);
 }
 
 /*

@@ -177,14 +177,14 @@ void la_trail_extend(struct la_trail *trail, unsigned fresh)
 
 	/* Their words are overwritten, by however many steps that takes. */
 	while (trail->stamped > trail->count)
-		trail->steps[--trail->stamped].stamp = 0;
+		trail->stamps[--trail->stamped] = 0;
 	trail->count += fresh;
 	trail->stamped = trail->count;
 	for (; fresh > 0; fresh--, step++, from++) {
 		step->registers = from->registers;
 		step->place = from->place;
 		step->elsewhere = from->elsewhere;
-		step->stamp = ++trail->last_stamp;
+		trail->stamps[step - trail->steps] = ++trail->last_stamp;
 		step->node = 0;
 		if (la_likely(step > trail->steps))
 			describe(trail, step);

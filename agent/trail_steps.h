@@ -30,7 +30,6 @@ struct place {
 };
 
 struct step {
-	uint64_t stamp; /* never twice the same, 0 = not on the trail */
 	struct la_registers registers; /* that the frame began with */
 	struct place place;
 	la_way way; /* of the stack up to this frame */
@@ -46,7 +45,7 @@ struct step {
 	bool needs_fp;
 	bool elsewhere; /* its caller's frame is on another stack */
 	bool has_place; /* in the stack that is shown */
-};
+} __attribute__((aligned(LA_LINE_BYTES)));
 
 enum outcome {
 	TRAIL_NONE, /* there is no trail */
@@ -64,6 +63,8 @@ struct la_trail {
 	uint64_t last_stamp;
 	unsigned depth; /* that depth_power is la_way_power of */
 	uint64_t depth_power;
+	/* Of the steps: never twice the same, 0 = not on the trail. */
+	uint64_t stamps[TRAIL_FRAMES];
 	/* The outermost first; while unwinding, fresh ones lie at the end. */
 	struct step steps[TRAIL_FRAMES];
 	struct la_word words[2 * TRAIL_FRAMES];
@@ -75,7 +76,7 @@ struct la_trail {
 		la_way way;
 		uint32_t site;
 	} site_memo[1 << SITE_MEMO_BITS];
-	struct la_leaf leaves[LA_LEAVES];
+	struct la_leaf_set leaves[LA_LEAF_SETS];
 };
 
 static inline unsigned la_memo_slot(uint64_t key, unsigned bits)
