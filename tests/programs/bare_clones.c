@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BLOCKS = 200000, CHILDREN = 150, PATIENCE = 60 };
+enum { BLOCKS = 200000, CHILDREN = 150, PATIENCE = 150 };
 
 int leakagent_snapshot(const char *reason) __attribute__((weak));
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN = 50, PATIENCE = 60 };
+enum { CHILDREN = 50, PATIENCE = 150 };
 
 typedef int (*visitor)(struct dl_phdr_info *, size_t, void *);
 

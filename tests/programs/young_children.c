@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN = 100, BYTES = 16 << 20, PATIENCE = 60 };
+enum { CHILDREN = 100, BYTES = 16 << 20, PATIENCE = 150 };
 
 int main(void)
 {

@@ -82,16 +82,19 @@ def family(pid):
 
 
 def adopt_orphans():
-    """Processes below this one whose parents end become its children."""
+    """Processes below this one whose parents end become its children. It
+    begins with none: earlier tests may have killed parents of some."""
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1):
         raise OSError('prctl')
+    kill_children()
 
 
-def endings():
+def endings(meanwhile=lambda: None):
     """How all children of this process end, each way once."""
     found = set()
 
     def gone():
+        meanwhile()
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -104,9 +107,14 @@ def endings():
 
 
 def kill_children():
-    for pid in children_of(os.getpid()):
-        os.kill(pid, signal.SIGKILL)
-    endings()
+    """Those, too, that they are just making."""
+    def kill():
+        for pid in children_of(os.getpid()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # reaped by its parent
+    endings(meanwhile=kill)
 
 
 def leave_cores():

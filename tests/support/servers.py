@@ -28,7 +28,7 @@ BUILD = ROOT / os.environ.get('BUILD', 'build')
 AGENT = BUILD / 'libleakagent.so'
 LEAKDIFF = BUILD / 'leakdiff'
 PROGRAMS = BUILD / 'tests' / 'programs'
-DEADLINE = 60
+DEADLINE = 180
 
 Result = collections.namedtuple('Result', 'status stdout stderr')
 
