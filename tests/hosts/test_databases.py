@@ -1,6 +1,7 @@
 """Databases: processes, threads, caches of a known size, snapshots by fork."""
 
 import os
+import pathlib
 import re
 import signal
 
@@ -16,12 +17,24 @@ POSTGRES = sorted(os.path.join('/usr/lib/postgresql', version, 'bin')
 QUERY = 'SELECT count(*), sum(length(text)), max(md5(text)) FROM t'
 
 
+def command_line(pid):
+    try:
+        return pathlib.Path('/proc', str(pid), 'cmdline').read_text()
+    except OSError:
+        return ''
+
+
 class Postgresql(RealHost):
     def command(self, name, *arguments, directory=None):
         done = self.job([os.path.join(POSTGRES, name), *arguments], directory,
                         user=self.user)
         self.assertEqual(done.status, 0, done)
         return done.stdout + done.stderr
+
+    def serves(self, pid):
+        """Whether there is a process for a client: they say whose."""
+        return any('tester' in command_line(child)
+                   for child in children_of(pid))
 
     def session(self, directory):
         """All of it carries the agent: initdb, the server, pgbench."""
@@ -43,6 +56,9 @@ class Postgresql(RealHost):
                                  directory=directory)
             seen += self.command('pgbench', '-c', 4, '-j', 2, '-t', 100, '-n',
                                  *client, 'postgres', directory=directory)
+            # Of connections that it ends itself it would tell.
+            server.wait_for(lambda: not self.serves(server.pid),
+                            'the end of its connections')
             self.look_inside(server.pid, directory)
             done = server.stop(signal.SIGINT)
         self.assertNotIn('terminated by signal', done.stderr)
