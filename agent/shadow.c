@@ -57,7 +57,7 @@ static bool insert_into(uintptr_t address, enum la_shadow_layer layer,
 		if (was && !la_shadow_is_at(was, address))
 			return false;
 	} while (!__atomic_compare_exchange_n(entry, &was, now, false,
-					      __ATOMIC_RELAXED,
+					      __ATOMIC_RELEASE,
 					      __ATOMIC_RELAXED));
 	return true;
 }
@@ -84,7 +84,7 @@ bool la_shadow_has(uintptr_t address)
 
 static la_shadow_entry entry_in(const la_shadow_entry *region, unsigned i)
 {
-	return region ? __atomic_load_n(&region[i], __ATOMIC_RELAXED) : 0;
+	return region ? __atomic_load_n(&region[i], __ATOMIC_ACQUIRE) : 0;
 }
 
 /* Where both layers have a block, the end of the second's was missed. */

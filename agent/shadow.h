@@ -137,8 +137,8 @@ static inline bool la_shadow_insert(uintptr_t address, uint64_t bytes,
 			return false;
 	}
 	/* Not even looked at, where nobody else can want it: its line may be
-	 * far away. */
-	__atomic_store_n(entry, now, __ATOMIC_RELAXED);
+	 * far away. Who finds it finds what was counted before. */
+	__atomic_store_n(entry, now, __ATOMIC_RELEASE);
 	return true;
 }
 

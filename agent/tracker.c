@@ -109,18 +109,6 @@ static uint32_t capture(struct la_state *state, const void *frame)
 	return node;
 }
 
-/* The site of a stack; `recalled` is what la_trail_recall says of it. */
-static uint32_t heap_site(struct la_state *state, struct la_registers registers,
-			  uint32_t recalled)
-{
-	uint32_t site = recalled ? recalled :
-				   la_trail_heap_site(state, registers);
-
-	if (la_unlikely(la_verify_wanted))
-		la_verify(registers, site ? la_site_at(site)->node : 0);
-	return site;
-}
-
 static inline uint64_t recordable(uint64_t bytes)
 {
 	return bytes <= LA_HEAP_MOST_BYTES ? bytes : LA_HEAP_MOST_BYTES;
@@ -143,24 +131,31 @@ static inline int64_t scaled(uint64_t bytes)
 				 bytes);
 }
 
-static inline bool insert_block(struct la_state *state, uintptr_t address,
+/*
+ * The block becomes live, which was counted before: a thread may wait for a core
+ * at any point, and a snapshot that is taken meanwhile must not find more live
+ * than was ever allocated.
+ */
+static inline void insert_block(struct la_state *state, uintptr_t address,
 				uint64_t bytes, uint32_t site)
 {
 	struct la_block block = { bytes, site };
 
-	if (la_unlikely(!site || !la_live_insert(address, block))) {
+	if (la_unlikely(!la_live_insert(address, block)))
 		la_drop();
-		return false;
-	}
-	la_growth_note(state, scaled(bytes));
-	return true;
+	else
+		la_growth_note(state, scaled(bytes));
 }
 
 static inline void record_block(struct la_state *state, uintptr_t address,
 				uint64_t bytes, uint32_t site)
 {
-	if (la_likely(insert_block(state, address, recordable(bytes), site)))
-		count(state, site, recordable(bytes));
+	if (la_unlikely(!site)) {
+		la_drop();
+		return;
+	}
+	count(state, site, recordable(bytes));
+	insert_block(state, address, recordable(bytes), site);
 }
 
 static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
@@ -168,12 +163,12 @@ static void record_map(struct la_state *state, uintptr_t start, uint64_t bytes,
 {
 	uint32_t site = node ? la_sites_other(node, LA_KIND_ID_MMAP, 0) : 0;
 
-	if (!site || !la_maps_add(start, start + bytes, site)) {
+	if (site)
+		la_sites_count(site, 1, bytes);
+	if (site && la_maps_add(start, start + bytes, site))
+		la_growth_note(state, (int64_t)bytes);
+	else
 		la_drop();
-		return;
-	}
-	la_sites_count(site, 1, bytes);
-	la_growth_note(state, (int64_t)bytes);
 }
 
 /* ---- handlers that have interrupted the tracker ---- */
@@ -195,10 +190,13 @@ static void apply_block(struct la_state *state, const struct la_event *event,
 	uint32_t node = la_stack_node(event->frames, event->capture);
 	uint32_t site = node ? la_sites_heap(node) : 0;
 
-	if (gone && !site)
+	if (!site) {
 		la_drop();
-	else if (gone || insert_block(state, event->address, bytes, site))
-		count_aside(site, bytes);
+		return;
+	}
+	count_aside(site, bytes);
+	if (!gone)
+		insert_block(state, event->address, bytes, site);
 }
 
 static void apply(struct la_state *state, const struct la_event *event)
@@ -316,8 +314,11 @@ track_block_carefully(struct la_state *state, const void *block, size_t bytes,
 	la_state_enter_tracker(state);
 	if (taken(state, bytes)) {
 		registers = la_arch_caller(frame);
-		site = heap_site(state, registers,
-				 la_trail_recall(state, registers));
+		site = la_trail_recall(state, registers);
+		if (!site)
+			site = la_trail_heap_site(state, registers);
+		if (la_unlikely(la_verify_wanted))
+			la_verify(registers, site ? la_site_at(site)->node : 0);
 		record_block(state, (uintptr_t)block, bytes, site);
 		state->last_block = block;
 	}
@@ -339,12 +340,17 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 	state->aside = LA_ASIDE_TRACKING;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	site = la_trail_recall(state, registers);
-	if (la_likely(site && care == LA_CARE_NONE &&
-		      la_shadow_insert((uintptr_t)block, bytes, site)))
-		la_state_count(state, site, bytes);
-	else
-		record_block(state, (uintptr_t)block, bytes,
-			     heap_site(state, registers, site));
+	if (la_unlikely(!site))
+		site = la_trail_heap_site(state, registers);
+	if (la_likely(site && care == LA_CARE_NONE)) {
+		la_state_count(state, site, recordable(bytes));
+		if (la_unlikely(!la_shadow_insert((uintptr_t)block, bytes,
+						  site)))
+			insert_block(state, (uintptr_t)block,
+				     recordable(bytes), site);
+	} else {
+		record_block(state, (uintptr_t)block, bytes, site);
+	}
 	state->last_block = block;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (la_unlikely(state->pending))
