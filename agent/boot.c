@@ -101,6 +101,12 @@ void la_boot_fork(const void *frame)
 		la_fork_prepare(frame);
 }
 
+void la_boot_forked(void)
+{
+	if (active)
+		la_fork_abandon();
+}
+
 /* Every hook looks whether it is time, not only those that are careful. */
 static void wait_for_allocator(void)
 {

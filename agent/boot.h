@@ -33,6 +33,9 @@ void la_boot_thread(void);
  */
 void la_boot_fork(const void *frame);
 
+/* What that was for has returned: it may have failed before it forked. */
+void la_boot_forked(void);
+
 /*
  * In a child that was forked while its parent's code was inside the allocator:
  * the agent's thread, which costs allocations, waits for the end of that. What

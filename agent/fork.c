@@ -69,16 +69,21 @@ void la_fork_prepare(const void *frame)
 	errno = host_errno;
 }
 
+void la_fork_abandon(void)
+{
+	if (!lone || !la_lone())
+		return;
+	lone = false;
+	la_lone_end();
+	if (modules_held)
+		la_modules_release();
+}
+
 static void after_fork_in_parent(void)
 {
 	struct la_state *state = forking;
 
-	if (lone) {
-		lone = false;
-		la_lone_end();
-		if (modules_held)
-			la_modules_release();
-	}
+	la_fork_abandon();
 	la_unlock_all();
 	if (state)
 		la_tracker_end(state);

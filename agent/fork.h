@@ -20,6 +20,9 @@ int la_fork_boot(void (*in_child)(bool inside_allocator));
 /* By the hook, whose frame it is, before libc's fork. Any thread. */
 void la_fork_prepare(const void *frame);
 
+/* Undoes that where libc has not forked; nothing otherwise. Keeps errno. */
+void la_fork_abandon(void);
+
 /* Whether the calling thread has come to that frame out of the allocator. */
 bool la_fork_inside_allocator(const struct la_state *state, const void *frame);
 

@@ -9,6 +9,7 @@
 #include "agent/hook.h"
 
 #include <errno.h>
+#include <pty.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,6 +54,37 @@ LA_EXPORT pid_t fork(void)
 LA_EXPORT pid_t __fork(void)
 {
 	return fork();
+}
+
+/* libc's own call of fork does not come by here. */
+LA_EXPORT int daemon(int same_folder, int same_output)
+{
+	int result;
+
+	if (!la_real_ready() || !la_real.daemon) {
+		errno = ENOSYS;
+		return -1;
+	}
+	la_boot_fork(LA_FRAME);
+	result = la_real.daemon(same_folder, same_output);
+	la_boot_forked();
+	return result;
+}
+
+LA_EXPORT pid_t forkpty(int *terminal, char *name,
+			const struct termios *settings,
+			const struct winsize *size)
+{
+	pid_t result;
+
+	if (!la_real_ready() || !la_real.forkpty) {
+		errno = ENOSYS;
+		return -1;
+	}
+	la_boot_fork(LA_FRAME);
+	result = la_real.forkpty(terminal, name, settings, size);
+	la_boot_forked();
+	return result;
 }
 
 LA_EXPORT void _exit(int status)

@@ -18,6 +18,9 @@
 #include <sys/types.h>
 #include <threads.h>
 
+struct termios;
+struct winsize;
+
 typedef void (*la_signal_handler)(int);
 
 /* name, result, parameters; the optional ones are NULL where libc has none. */
@@ -62,6 +65,9 @@ typedef void (*la_signal_handler)(int);
 	X(prctl, int, (int, ...))                                              \
 	X(unshare, int, (int))                                                 \
 	X(setns, int, (int, int))                                              \
+	X(daemon, int, (int, int))                                             \
+	X(forkpty, pid_t,                                                      \
+	  (int *, char *, const struct termios *, const struct winsize *))     \
 	X(syscall, long, (long, long, long, long, long, long, long))           \
 	X(signal, la_signal_handler, (int, la_signal_handler))                 \
 	X(bsd_signal, la_signal_handler, (int, la_signal_handler))             \

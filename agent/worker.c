@@ -4,6 +4,7 @@
 
 #include "agent/worker.h"
 
+#include "agent/lock.h"
 #include "agent/lone.h"
 #include "agent/process.h"
 #include "agent/quiet.h"
@@ -222,10 +223,13 @@ int la_worker_start(const struct la_work *from)
 	thread_id = 0;
 	ending = 0;
 	ended = 0;
-	/* What libc allocates for the thread is not the host's doing. */
+	/* What libc allocates for the thread is not the host's doing. A handler
+	 * might fork, and its child count a thread that it does not have. */
+	la_calm_begin();
 	state->own++;
 	error = start_thread();
 	state->own--;
+	la_calm_end();
 	if (error)
 		__atomic_store_n(&running, 0, __ATOMIC_RELEASE);
 	else

@@ -4,9 +4,16 @@
  * after a crash. A child ends at once, executes true, or returns from the
  * handler, goes on where its parent was, and ends after a while.
  *
- * usage: forking_handler end|exec|continue CHILDREN
+ * Others of the kind: forkpty gives the child a terminal, daemon goes on in the
+ * child alone, and unshare has the agent's thread end and begin anew.
+ *
+ * usage: forking_handler end|exec|continue|forkpty|daemon|unshare TIMES
  */
+#define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
+#include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +43,7 @@ static void count_fork(void)
 
 static void begin_child(void)
 {
-	if (!strcmp(how, "end"))
+	if (!strcmp(how, "end") || !strcmp(how, "forkpty"))
 		_exit(0);
 	if (!strcmp(how, "exec")) {
 		execl("/bin/true", "true", (char *)NULL);
@@ -45,19 +52,38 @@ static void begin_child(void)
 	is_child = 1;
 }
 
-static void handle(int number)
+static void have_child(void)
 {
-	int status = 0;
-	pid_t child = fork();
+	int status = 0, terminal = -1;
+	pid_t child = strcmp(how, "forkpty") ?
+			      fork() :
+			      forkpty(&terminal, NULL, NULL, NULL);
 
-	(void)number;
 	if (!child) {
 		begin_child();
 		return;
 	}
 	if (waitpid(child, &status, 0) != child || status)
 		_exit(1);
-	if (--left > 0)
+	if (terminal >= 0)
+		close(terminal);
+}
+
+static void handle(int number)
+{
+	(void)number;
+	if (!strcmp(how, "daemon")) {
+		if (daemon(1, 1))
+			_exit(1);
+	} else if (!strcmp(how, "unshare")) {
+		/* Refused to processes with two threads, and where the handler
+		 * has interrupted the agent itself. */
+		if (unshare(CLONE_THREAD) && errno != EINVAL)
+			_exit(1);
+	} else {
+		have_child();
+	}
+	if (--left > 0 && !is_child)
 		fork_soon(200 + left % 300);
 }
 

@@ -37,6 +37,14 @@ class Hangs(HostTest):
                     self.assertEqual(len(found), ends)
                     self.check_kept(found, sample)
 
+    def test_a_handler_that_has_libc_fork(self):
+        """Or makes the agent's thread end, and begin."""
+        for how, times in (('forkpty', 100), ('daemon', 50), ('unshare', 100)):
+            with self.subTest(how):
+                self.snapshots = self.folder(how)
+                self.run_both([program('forking_handler'), how, times])
+                self.check_kept([self.only_snapshot().path], 0)
+
     def check_kept(self, paths, sample):
         for path in paths:
             values = snapshots.load(path).through('forking_handler_keep')
