@@ -248,11 +248,16 @@ void la_modules_refresh(void)
 
 bool la_modules_hold(void)
 {
-	return begin_reading();
+	if (!begin_reading())
+		return false;
+	/* The host's handlers of fork save the signals that it blocks. */
+	la_calm_end();
+	return true;
 }
 
 void la_modules_release(void)
 {
+	la_calm_begin();
 	la_unlock(LA_LOCK_LOADER);
 }
 

@@ -87,8 +87,10 @@ int la_request_snapshot(const char *reason)
 	const struct la_state *state = la_state_of_thread;
 	struct request *request;
 
-	/* The snapshot would wait for what this thread was interrupted in. */
-	if (state && la_state_inside_tracker(state))
+	/* The snapshot would wait for what this thread was interrupted in, or
+	 * for its fork, of which the host's handlers run (fork.c). */
+	if ((state && la_state_inside_tracker(state)) ||
+	    la_lock_held(LA_LOCK_LOADER))
 		return -EDEADLK;
 	if (!la_worker_runs())
 		return -ESRCH;

@@ -261,7 +261,8 @@ bool la_worker_pause(void)
 	const struct la_state *state = la_state_of_thread;
 
 	/* The thread may wait for what this one was interrupted in. */
-	if ((state && la_state_inside_tracker(state)) || !la_lone() ||
+	if ((state && la_state_inside_tracker(state)) ||
+	    la_lock_held(LA_LOCK_LOADER) || !la_lone() ||
 	    !la_worker_runs())
 		return false;
 	la_worker_stop();

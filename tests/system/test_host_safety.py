@@ -45,6 +45,9 @@ class Hangs(HostTest):
                 self.run_both([program('forking_handler'), how, times])
                 self.check_kept([self.only_snapshot().path], 0)
 
+    def test_handlers_of_fork_that_block_signals(self):
+        self.run_both([program('fork_handlers')])
+
     def check_kept(self, paths, sample):
         for path in paths:
             values = snapshots.load(path).through('forking_handler_keep')
