@@ -275,17 +275,15 @@ static void place_piece(struct object *object, uintptr_t start, uintptr_t end)
 		insert(map);
 }
 
-uint64_t la_maps_copy(struct la_map *taken, uintptr_t from, uintptr_t to,
-		      uintptr_t length, uint32_t *site)
+/* Under LA_LOCK_MAPS. Returns the site of the last range. */
+static uint32_t fill(const struct la_map *taken, uintptr_t from, uintptr_t to,
+		     uintptr_t length)
 {
 	uintptr_t end = 0; /* of the new place, as far as it is filled */
 	struct object *last = NULL;
 
-	if (!taken)
-		return 0;
-	la_lock(LA_LOCK_MAPS);
 	clear(to, to + length);
-	for (struct la_map *map = taken; map; map = map->left) {
+	for (const struct la_map *map = taken; map; map = map->left) {
 		uintptr_t piece_start = map->start - from;
 		uintptr_t piece_end = map->end - from;
 
@@ -301,19 +299,39 @@ uint64_t la_maps_copy(struct la_map *taken, uintptr_t from, uintptr_t to,
 	}
 	if (end < length)
 		place_piece(last, to + end, to + length);
-	*site = last->site;
-	la_unlock(LA_LOCK_MAPS);
-	return length;
+	return last->site;
 }
 
-uint64_t la_maps_move(struct la_map *taken, uintptr_t from, uintptr_t to,
-		      uintptr_t length, uint32_t *site)
+static void copy(const struct la_map *taken, uintptr_t from, uintptr_t to,
+		 uintptr_t length, uint64_t grown,
+		 void (*grew)(uint32_t site, uint64_t bytes))
+{
+	uint32_t site;
+
+	la_lock(LA_LOCK_MAPS);
+	site = fill(taken, from, to, length);
+	if (grown)
+		grew(site, grown);
+	la_unlock(LA_LOCK_MAPS);
+}
+
+void la_maps_copy(struct la_map *taken, uintptr_t from, uintptr_t to,
+		  uintptr_t length, void (*grew)(uint32_t site, uint64_t bytes))
+{
+	if (taken)
+		copy(taken, from, to, length, length, grew);
+}
+
+void la_maps_move(struct la_map *taken, uintptr_t from, uintptr_t to,
+		  uintptr_t length, void (*grew)(uint32_t site, uint64_t bytes))
 {
 	uint64_t before = la_maps_taken_bytes(taken);
-	uint64_t after = la_maps_copy(taken, from, to, length, site);
 
+	if (!taken)
+		return;
+	copy(taken, from, to, length, length > before ? length - before : 0,
+	     grew);
 	la_maps_discard(taken);
-	return after > before ? after - before : 0;
 }
 
 static void walk(struct la_map *map,

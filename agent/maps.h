@@ -29,19 +29,19 @@ void la_maps_restore(struct la_map *taken);
 void la_maps_discard(struct la_map *taken);
 
 /*
- * Ends a take for mremap: what was at `from` is now at `to`, `length` long;
- * what it grew belongs to the last range. Returns the bytes that it grew and
- * that range's site in *site; nothing for an empty take.
+ * Ends a take for mremap: what was at `from` is now at `to`, `length` long; what
+ * it grew belongs to the last range. `grew` is told of that, before la_maps_walk
+ * shows it, and must not come back here. An empty take: nothing happens.
  */
-uint64_t la_maps_move(struct la_map *taken, uintptr_t from, uintptr_t to,
-		      uintptr_t length, uint32_t *site);
+void la_maps_move(struct la_map *taken, uintptr_t from, uintptr_t to,
+		  uintptr_t length, void (*grew)(uint32_t site, uint64_t bytes));
 
 /*
  * For MREMAP_DONTUNMAP and for doubling a shared mapping: like la_maps_move,
  * but the ranges stay where they are as well. All of `length` is new.
  */
-uint64_t la_maps_copy(struct la_map *taken, uintptr_t from, uintptr_t to,
-		      uintptr_t length, uint32_t *site);
+void la_maps_copy(struct la_map *taken, uintptr_t from, uintptr_t to,
+		  uintptr_t length, void (*grew)(uint32_t site, uint64_t bytes));
 
 /* Calls visit for each range; `first` once for each object. */
 void la_maps_walk(void (*visit)(void *argument, uint32_t site, uint64_t bytes,

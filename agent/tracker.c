@@ -490,28 +490,29 @@ void la_untrack_map_failed(struct la_state *state, struct la_map *taken)
 	end_calmly(state, inside);
 }
 
+static void count_growth(uint32_t site, uint64_t bytes)
+{
+	la_sites_count(site, 0, bytes);
+}
+
 void la_remap(struct la_state *state, struct la_map *taken, uintptr_t from,
 	      uintptr_t to, size_t length, bool keeps_old)
 {
-	uint64_t grown;
-	uint32_t site = 0;
+	int64_t before;
 	bool inside;
 
 	if (!taken)
 		return;
 	inside = begin_calmly(state);
-	int64_t before = (int64_t)la_maps_taken_bytes(taken);
-
+	before = (int64_t)la_maps_taken_bytes(taken);
 	if (keeps_old) {
-		grown = la_maps_copy(taken, from, to, length, &site);
+		la_maps_copy(taken, from, to, length, count_growth);
 		la_maps_restore(taken);
-		la_growth_note(state, (int64_t)length);
+		before = 0;
 	} else {
-		grown = la_maps_move(taken, from, to, length, &site);
-		la_growth_note(state, (int64_t)length - before);
+		la_maps_move(taken, from, to, length, count_growth);
 	}
-	if (grown)
-		la_sites_count(site, 0, grown);
+	la_growth_note(state, (int64_t)length - before);
 	end_calmly(state, inside);
 }
 

@@ -75,12 +75,23 @@ static inline void discard(uint32_t from, uint32_t to)
 	la_maps_discard(la_maps_take(page_at(from), page_at(to)));
 }
 
-static inline uint64_t move(uint32_t from, uint32_t pages, uint32_t to,
-			    uint32_t new_pages, uint32_t *site)
+/* What the last move or copy grew, and whose that is. */
+static uint64_t grown;
+static uint32_t grown_site;
+
+static void note_growth(uint32_t site, uint64_t bytes)
 {
-	return la_maps_move(la_maps_take(page_at(from), page_at(from + pages)),
-			    page_at(from), page_at(to),
-			    (uintptr_t)new_pages * PAGE, site);
+	grown_site = site;
+	grown = bytes;
+}
+
+static inline void move(uint32_t from, uint32_t pages, uint32_t to,
+			uint32_t new_pages)
+{
+	note_growth(0, 0);
+	la_maps_move(la_maps_take(page_at(from), page_at(from + pages)),
+		     page_at(from), page_at(to), (uintptr_t)new_pages * PAGE,
+		     note_growth);
 }
 
 #endif

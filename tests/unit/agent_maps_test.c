@@ -167,15 +167,15 @@ static void test_failed_call_and_another_added(void **state)
 static void test_remap_grows(void **state)
 {
 	static struct picture picture;
-	uint32_t site = 0;
 
 	(void)state;
 	assert_true(la_maps_add(page_at(0), page_at(4), 7));
-	assert_int_equal(move(0, 4, 0, 6, &site), 2 * PAGE);
-	assert_int_equal(site, 7);
-	site = 0;
-	assert_int_equal(move(0, 6, 20, 9, &site), 3 * PAGE);
-	assert_int_equal(site, 7);
+	move(0, 4, 0, 6);
+	assert_int_equal(grown, 2 * PAGE);
+	assert_int_equal(grown_site, 7);
+	move(0, 6, 20, 9);
+	assert_int_equal(grown, 3 * PAGE);
+	assert_int_equal(grown_site, 7);
 	look(&picture);
 	assert_int_equal(picture.count, 1);
 	assert_run(&picture, 0, 7, 9);
@@ -188,16 +188,17 @@ static void test_remap_grows(void **state)
 static void test_remap_shrinks(void **state)
 {
 	static struct picture picture;
-	uint32_t site = 0;
 
 	(void)state;
 	assert_true(la_maps_add(page_at(0), page_at(4), 1));
 	assert_true(la_maps_add(page_at(4), page_at(8), 2));
-	assert_int_equal(move(0, 8, 0, 5, &site), 0);
+	move(0, 8, 0, 5);
+	assert_int_equal(grown, 0);
 	look(&picture);
 	assert_run(&picture, 0, 1, 4);
 	assert_run(&picture, 1, 2, 1);
-	assert_int_equal(move(0, 5, 30, 2, &site), 0);
+	move(0, 5, 30, 2);
+	assert_int_equal(grown, 0);
 	look(&picture);
 	assert_int_equal(picture.count, 1);
 	assert_run(&picture, 0, 1, 2);
@@ -207,23 +208,22 @@ static void test_remap_shrinks(void **state)
 
 static void test_remap_of_nothing(void **state)
 {
-	uint32_t site = 99;
-
 	(void)state;
-	assert_int_equal(move(0, 4, 20, 8, &site), 0);
-	assert_int_equal(site, 99);
+	move(0, 4, 20, 8);
+	assert_int_equal(grown, 0);
+	assert_int_equal(grown_site, 0);
 	assert_nothing();
 }
 
 static void test_remap_onto_others(void **state)
 {
 	static struct picture picture;
-	uint32_t site;
 
 	(void)state;
 	assert_true(la_maps_add(page_at(0), page_at(4), 1));
 	assert_true(la_maps_add(page_at(10), page_at(20), 2));
-	assert_int_equal(move(0, 4, 12, 4, &site), 0);
+	move(0, 4, 12, 4);
+	assert_int_equal(grown, 0);
 	look(&picture);
 	assert_int_equal(picture.count, 3);
 	assert_run(&picture, 0, 2, 2);
@@ -238,16 +238,14 @@ static void test_remap_that_keeps_the_old(void **state)
 {
 	static struct picture picture;
 	struct la_map *taken;
-	uint32_t site = 0;
 
 	(void)state;
 	assert_true(la_maps_add(page_at(0), page_at(4), 5));
 	taken = la_maps_take(page_at(0), page_at(4));
-	assert_int_equal(la_maps_copy(taken, page_at(0), page_at(40), 4 * PAGE,
-				      &site),
-			 4 * PAGE);
+	la_maps_copy(taken, page_at(0), page_at(40), 4 * PAGE, note_growth);
 	la_maps_restore(taken);
-	assert_int_equal(site, 5);
+	assert_int_equal(grown, 4 * PAGE);
+	assert_int_equal(grown_site, 5);
 	look(&picture);
 	assert_int_equal(picture.firsts[5], 1);
 	assert_run(&picture, 0, 5, 8);
@@ -301,12 +299,12 @@ static void on_own_pages(unsigned number)
 	uint32_t first = 1000 * 1000 * number;
 
 	for (uint32_t i = 0; i < EACH; i++) {
-		uint32_t at = first + 8 * i, site;
+		uint32_t at = first + 8 * i;
 
 		la_maps_add(page_at(at), page_at(at + 4), number + 1);
 		la_maps_restore(la_maps_take(page_at(at), page_at(at + 1)));
 		discard(at + 2, at + 3);
-		move(at, 2, at, 1, &site);
+		move(at, 2, at, 1);
 		if (i % 2)
 			discard(at, at + 8);
 	}
