@@ -65,7 +65,7 @@ static unsigned unwind(struct la_state *state, struct la_trail *trail,
 			kept--;
 		if (kept > trail->steps && la_step_same_way(kept - 1, &registers) &&
 		    la_trail_unchanged(state, trail,
-			      (unsigned)(kept - 1 - trail->steps)))
+					 (unsigned)(kept - 1 - trail->steps)))
 			return (unsigned)(kept - trail->steps);
 		step->registers = registers;
 		if (!find_frame(trail, step)) {
