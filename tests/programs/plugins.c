@@ -42,6 +42,9 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
+	/* What an agent's thread maps for its start is gone then. */
+	if (leakagent_snapshot)
+		leakagent_snapshot("start");
 	one = run_plugin(argv[1], 1001);
 	two = run_plugin(argv[2], 2002);
 	again = run_plugin(argv[1], 3003);

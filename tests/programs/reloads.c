@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+int leakagent_snapshot(const char *reason) __attribute__((weak));
+
 static size_t bytes;
 
 static void reload_back(void)
@@ -42,6 +44,9 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return 2;
+	/* What an agent's thread maps for its start is gone then. */
+	if (leakagent_snapshot)
+		leakagent_snapshot("start");
 	for (int rounds = atoi(argv[3]); rounds > 0; rounds--) {
 		bytes = 10;
 		uintptr_t one = call_through(argv[1]);

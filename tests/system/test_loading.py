@@ -74,7 +74,7 @@ class Plugins(Loading):
         done = self.run_both([program('reloads'), program('libreload_one.so'),
                               program('libreload_two.so'), rounds])
         self.assertEqual(done.stdout, 'same address\n')
-        snapshot = self.only_snapshot()
+        snapshot = snapshots.load(files(self.snapshots)[-1])
         for name, size in (('reload_one', 10), ('reload_two', 20)):
             self.assertEqual(snapshot.through(name, 'heap'),
                              (2 * rounds, 2 * rounds * size,
