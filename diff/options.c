@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFAULT_TEXT_ROWS 20
 
@@ -124,16 +125,32 @@ static int parse_top(const char *text, int64_t *top, struct error *error)
 			 text);
 }
 
-static void add_symbol_dir(struct options *options, const char *dir)
+static int check_folder(const char *option, const char *path,
+			struct error *error)
+{
+	struct stat file;
+	int problem = stat(path, &file) ? errno :
+		      S_ISDIR(file.st_mode) ? 0 : ENOTDIR;
+
+	return problem ? error_set(error, "%s %s: %s", option, path,
+				   strerror(problem)) :
+			 0;
+}
+
+static int add_symbol_dir(struct options *options, const char *dir,
+			  struct error *error)
 {
 	size_t count = 0;
 
+	if (check_folder("--symbols", dir, error))
+		return -1;
 	while (options->symbol_dirs && options->symbol_dirs[count])
 		count++;
 	options->symbol_dirs = memory_resize(options->symbol_dirs, count + 2,
 					     sizeof(*options->symbol_dirs));
 	options->symbol_dirs[count] = dir;
 	options->symbol_dirs[count + 1] = NULL;
+	return 0;
 }
 
 static int take_word(struct options *options, int option, const char *argument,
@@ -183,11 +200,10 @@ static int take_value(struct options *options, int option,
 		options->ignore = argument;
 		break;
 	case OPTION_SYMBOLS:
-		add_symbol_dir(options, argument);
-		break;
+		return add_symbol_dir(options, argument, error);
 	case OPTION_SYSROOT:
 		options->sysroot = argument;
-		break;
+		return check_folder("--sysroot", argument, error);
 	case OPTION_WRAPPERS:
 		options->wrappers = argument;
 		break;

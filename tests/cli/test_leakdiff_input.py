@@ -247,6 +247,12 @@ class Arguments(LeakdiffTest):
     def test_no_snapshots(self):
         self.assertRefused([], 'OLD NEW', '--help')
 
+    def test_folders_that_are_none(self):
+        for option in '--symbols', '--sysroot':
+            self.assertRefused([option, '/no/such', 'x'],
+                               f'{option} /no/such: No such file')
+            self.assertRefused([option, __file__, 'x'], 'Not a directory')
+
     def test_options_may_come_last(self):
         path = self.write('one.pb.gz', Profile().sample(['f', MAIN], (1, 9)))
         self.assertTrue(self.output(path, '--format', 'csv')

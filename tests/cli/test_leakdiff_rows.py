@@ -349,7 +349,9 @@ class Symbols(LeakdiffTest):
         self.assertIsNone(row['callsite']['line'])
         self.assertRegex(self.output(snapshot),
                          r'note: no line numbers for \S+plugin\.so')
-        row, = self.json('--symbols', 'unrelated', '--symbols', debug,
+        unrelated = self.folder / 'unrelated'
+        unrelated.mkdir()
+        row, = self.json('--symbols', unrelated, '--symbols', debug,
                          snapshot)['rows']
         self.assertEqual(row['callsite']['line'], 2)
 
