@@ -42,22 +42,25 @@ static inline long la_arch_syscall(long number, long a, long b, long c, long d,
 }
 
 /*
- * The body of a naked function in front of libc's syscall: the call `number` goes
- * to the function `special`, which takes the same arguments, the others to the
- * function whose address `table` holds at `offset`, or to `early` while there is
+ * The body of a naked function in front of libc's syscall: the calls `number` and
+ * `number2` go to the functions `special` and `special2`, which take the same
+ * arguments, the others to the function whose address `table` holds at `offset`, or to `early` while there is
  * none. By jumps, and only registers are touched: a call such as vfork returns
  * twice to whoever made it, and the place of the seventh argument is somebody
  * else's where there are fewer.
  */
-#define LA_ARCH_SYSCALL_HOOK(number, special, table, offset, early)            \
+#define LA_ARCH_SYSCALL_HOOK(number, special, number2, special2, table,        \
+			     offset, early)                                    \
 	__asm__ volatile("cmpq %0, %%rdi\n\t"                                  \
 			 "je " #special "\n\t"                                 \
+			 "cmpq %2, %%rdi\n\t"                                  \
+			 "je " #special2 "\n\t"                                \
 			 "movq " #table "+%c1(%%rip), %%rax\n\t"               \
 			 "testq %%rax, %%rax\n\t"                              \
 			 "jz " #early "\n\t"                                   \
 			 "jmp *%%rax"                                          \
 			 :                                                     \
-			 : "i"(number), "i"(offset))
+			 : "i"(number), "i"(offset), "i"(number2))
 
 static inline void la_arch_pause(void)
 {

@@ -18,6 +18,7 @@ long la_hook_syscall_early(long number, long a, long b, long c, long d, long e,
 			   long f);
 long la_hook_seccomp(long number, long operation, long flags,
 		     const struct sock_fprog *filter);
+long la_hook_prctl(long number, long option, long a, long b, long c, long d);
 
 /* Not before the next definitions are known: allocators make system calls. */
 long la_hook_syscall_early(long number, long a, long b, long c, long d, long e,
@@ -58,12 +59,19 @@ long la_hook_seccomp(long number, long operation, long flags,
 	return result;
 }
 
+long la_hook_prctl(long number, long option, long a, long b, long c, long d)
+{
+	(void)number;
+	return prctl((int)option, a, b, c, d);
+}
+
 /* libc's, in front of libc's; see arch.h. */
 LA_EXPORT __attribute__((naked)) long hook_syscall(void) __asm__("syscall");
 
 LA_EXPORT __attribute__((naked)) long hook_syscall(void)
 {
-	LA_ARCH_SYSCALL_HOOK(SYS_seccomp, la_hook_seccomp, la_real,
+	LA_ARCH_SYSCALL_HOOK(SYS_seccomp, la_hook_seccomp, SYS_prctl,
+			     la_hook_prctl, la_real,
 			     offsetof(struct la_real, syscall),
 			     la_hook_syscall_early);
 }

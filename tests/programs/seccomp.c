@@ -5,6 +5,7 @@
  *
  * usage: seccomp WAY
  *   prctl, seccomp    for this thread, by either call
+ *   call              the same as prctl, without libc's function for it
  *   busy              the same, and then it computes for a while
  *   fork              the same, and then it forks
  *   twice             the same, when there is a mild one already
@@ -94,6 +95,9 @@ static long install(const char *way)
 
 	if (!strcmp(way, "prctl") || !strcmp(way, "busy"))
 		return by_prctl(&strict_program);
+	if (!strcmp(way, "call"))
+		return syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER,
+			       &strict_program, 0, 0);
 	if (!strcmp(way, "seccomp"))
 		return by_seccomp(&strict_program, 0);
 	if (!strcmp(way, "fork"))

@@ -24,7 +24,7 @@ class Filters(HostTest):
 
     def test_filters_of_one_thread(self):
         """The hooks make do with memory; the agent's own thread works on."""
-        for way in ('prctl', 'seccomp', 'twice', 'fork'):
+        for way in ('prctl', 'seccomp', 'call', 'twice', 'fork'):
             with self.subTest(way):
                 self.snapshots = self.folder(way)
                 last = self.check(way, 'exit', (230, 32000))
