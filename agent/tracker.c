@@ -5,6 +5,7 @@
 #include "agent/arch.h"
 #include "agent/early.h"
 #include "agent/frames.h"
+#include "agent/sites.h"
 #include "agent/stack.h"
 #include "agent/tracker_parts.h"
 #include "agent/trail.h"
@@ -54,6 +55,12 @@ static bool taken(struct la_state *state, size_t bytes)
 	       la_sampler_takes(&state->sampler, bytes);
 }
 
+static void verify(struct la_registers registers, uint32_t site)
+{
+	if (la_unlikely(la_verify_wanted))
+		la_verify(registers, site ? la_site_at(site)->node : 0);
+}
+
 /* With full care nobody has asked yet whether the block is sampled. */
 static void __attribute__((noinline))
 track_block_carefully(struct la_state *state, const void *block, size_t bytes,
@@ -76,8 +83,7 @@ track_block_carefully(struct la_state *state, const void *block, size_t bytes,
 		site = la_trail_recall(state, registers);
 		if (!site)
 			site = la_trail_heap_site(state, registers);
-		if (la_unlikely(la_verify_wanted))
-			la_verify(registers, site ? la_site_at(site)->node : 0);
+		verify(registers, site);
 		la_record_block(state, (uintptr_t)block, bytes, site);
 		state->last_block = block;
 	}
@@ -108,6 +114,7 @@ void la_track_block_now(struct la_state *state, const void *block, size_t bytes,
 			la_record_live(state, (uintptr_t)block,
 				       la_record_bytes(bytes), site);
 	} else {
+		verify(registers, site);
 		la_record_block(state, (uintptr_t)block, bytes, site);
 	}
 	state->last_block = block;
