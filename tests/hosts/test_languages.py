@@ -154,12 +154,16 @@ if (process.argv[2] === 'child') {
   process.on('message', text => { process.send(text + '!'); process.exit(3); });
 } else if (cluster.isPrimary) {
   const workers = [cluster.fork(), cluster.fork()];
-  let ready = 0, left = 200, sum = 0;
+  let ready = 0, left = 200, sum = 0, over = false;
   setInterval(() => {}, 1000);  // or it ends before the signal comes
-  cluster.on('exit', (worker, code) => {
-    if (!Object.keys(cluster.workers).length)
-      process.kill(process.pid, 'SIGUSR2');
-  });
+  const look = () => {
+    if (over || Object.keys(cluster.workers).length) return;
+    over = true;
+    process.kill(process.pid, 'SIGUSR2');
+  };
+  // The last of them, either of which it may be, finds no worker left.
+  cluster.on('exit', look);
+  cluster.on('disconnect', look);
   process.on('SIGUSR2', () => {
     console.log('USR2');
     const child = fork(__filename, ['child']);
