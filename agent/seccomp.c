@@ -112,6 +112,7 @@ struct machine {
 	uint32_t a, x, memory[BPF_MEMWORDS];
 };
 
+/* As the kernel does it, which looks at 5 bits of how far to shift. */
 static uint32_t calculate(uint16_t code, uint32_t a, uint32_t b)
 {
 	switch (BPF_OP(code)) {
@@ -122,7 +123,7 @@ static uint32_t calculate(uint16_t code, uint32_t a, uint32_t b)
 	case BPF_MUL:
 		return a * b;
 	case BPF_DIV:
-		return b ? a / b : 0;
+		return a / b;
 	case BPF_OR:
 		return a | b;
 	case BPF_AND:
@@ -130,12 +131,17 @@ static uint32_t calculate(uint16_t code, uint32_t a, uint32_t b)
 	case BPF_XOR:
 		return a ^ b;
 	case BPF_LSH:
-		return b < 32 ? a << b : 0;
+		return a << (b & 31);
 	case BPF_RSH:
-		return b < 32 ? a >> b : 0;
+		return a >> (b & 31);
 	default:
 		return -a; /* BPF_NEG */
 	}
+}
+
+static bool divides_by_zero(uint16_t code, uint32_t b)
+{
+	return BPF_CLASS(code) == BPF_ALU && BPF_OP(code) == BPF_DIV && !b;
 }
 
 static bool jumps(uint16_t code, uint32_t a, uint32_t b)
@@ -217,6 +223,8 @@ static uint32_t ask(const struct sock_fprog *filter,
 		if (BPF_CLASS(step->code) == BPF_RET)
 			return BPF_RVAL(step->code) == BPF_A ? machine.a :
 							       step->k;
+		if (divides_by_zero(step->code, operand))
+			return 0; /* that is where the kernel ends a filter */
 		if (BPF_CLASS(step->code) != BPF_JMP)
 			take(&machine, step, data);
 		else if (BPF_OP(step->code) == BPF_JA)

@@ -5,8 +5,12 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define NUMBER                                                                 \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
@@ -110,6 +114,58 @@ static void test_all_steps_are_known(void **state)
 		LA_HARMS_NOTHING);
 }
 
+/* Whether the kernel ends a process for such a filter. */
+static bool kernel_kills(const struct sock_fprog *filter)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_int_not_equal(child, -1);
+	if (!child) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter))
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) || !WEXITSTATUS(status));
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+/* Kills if a (operation) x is not the result. */
+static void calculate_as_kernel(uint32_t a, uint16_t operation, uint32_t x,
+				uint32_t result, bool killed)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LDX | BPF_IMM, x),
+		BPF_STMT(BPF_LD | BPF_IMM, a),
+		BPF_STMT((uint16_t)(BPF_ALU | operation | BPF_X), 0),
+		IF(BPF_JEQ, result, 0, 1),
+		ANSWER(SECCOMP_RET_ALLOW),
+		ANSWER(SECCOMP_RET_KILL_PROCESS),
+	};
+	const struct sock_fprog filter = { array_length(steps), steps };
+
+	assert_int_equal(kernel_kills(&filter), killed);
+	assert_int_equal(la_seccomp_harm(&filter) != LA_HARMS_NOTHING, killed);
+}
+
+static void test_calculates_as_the_kernel_does(void **state)
+{
+	(void)state;
+	calculate_as_kernel(1, BPF_LSH, 3, 8, false);
+	calculate_as_kernel(1, BPF_LSH, 33, 2, false);
+	calculate_as_kernel(1, BPF_LSH, 33, 0, true);
+	calculate_as_kernel(6, BPF_RSH, 65, 3, false);
+	calculate_as_kernel(6, BPF_RSH, 65, 0, true);
+	calculate_as_kernel(6, BPF_DIV, 4, 1, false);
+	/* The end of the filter, whatever comes after it. */
+	calculate_as_kernel(6, BPF_DIV, 0, 0, true);
+	calculate_as_kernel(UINT32_MAX, BPF_ADD, 2, 1, false);
+	calculate_as_kernel(1, BPF_SUB, 2, UINT32_MAX, false);
+	calculate_as_kernel(1u << 31, BPF_MUL, 2, 0, false);
+}
+
 /* The right call by the wrong convention is the usual first question. */
 static void test_the_convention_is_told(void **state)
 {
@@ -154,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_which_answers_harm),
 		cmocka_unit_test(test_arguments_count),
 		cmocka_unit_test(test_all_steps_are_known),
+		cmocka_unit_test(test_calculates_as_the_kernel_does),
 		cmocka_unit_test(test_the_convention_is_told),
 		cmocka_unit_test(test_what_cannot_be_read_harms_nothing),
 	};
