@@ -12,6 +12,7 @@
 #include <malloc.h>
 #include <new>
 #include <pthread.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -403,6 +404,36 @@ void fork_by(const char *name, pid_t (*function)(void))
 	       status ? WEXITSTATUS(status) : 77);
 }
 
+pid_t fork_with_a_terminal()
+{
+	static int terminal;
+
+	return forkpty(&terminal, nullptr, nullptr, nullptr);
+}
+
+/* What calls it ends, and a child of that goes on. */
+void become_daemon()
+{
+	int ends[2], told[2] = { -1, -1 };
+
+	fflush(stdout);
+	if (pipe(ends))
+		abort();
+	if (fork() == 0) {
+		errno = 77;
+		told[0] = daemon(1, 1);
+		told[1] = errno;
+		if (write(ends[1], told, sizeof(told)) != sizeof(told))
+			_exit(1);
+		_exit(0);
+	}
+	close(ends[1]);
+	if (read(ends[0], told, sizeof(told)) != sizeof(told))
+		puts("no daemon");
+	wait(nullptr);
+	printf("daemon: %d, errno %d\n", told[0], told[1]);
+}
+
 } // namespace
 
 int main()
@@ -422,5 +453,7 @@ int main()
 	take_snapshot();
 	fork_by("fork", fork);
 	fork_by("__fork", __fork);
+	fork_by("forkpty", fork_with_a_terminal);
+	become_daemon();
 	return 0;
 }
