@@ -1,10 +1,9 @@
 """A thousand forks while other threads allocate: a machine that is busy with
-other things takes a while for them, so these have a file of their own."""
+other things takes a while for them, so these have a file, and its time, of their
+own."""
 
 from tests.support import figures
 from tests.support.servers import HostTest, program
-
-TIMEOUT = 600
 
 RUNS, FORKS = 20, 50
 
