@@ -209,15 +209,17 @@ static bool only_words_matter(const struct la_state *state,
 		trail->steps[0].place.rule.kind == LA_RULE_END);
 }
 
-uint32_t la_trail_recall_further(const struct la_leaf_set *set,
+uint32_t la_trail_recall_further(struct la_leaf_set *set,
 				 struct la_registers registers)
 {
 	uint32_t tag = la_trail_tag(registers);
 
-	for (unsigned way = 1; way < LA_LEAF_WAYS; way++)
+	for (unsigned way = 0; way < LA_LEAF_WAYS; way++)
 		if (set->tags[way] == tag &&
-		    la_trail_is_at(&set->ways[way], registers))
+		    la_trail_is_at(&set->ways[way], registers)) {
+			set->last = way;
 			return set->ways[way].site;
+		}
 	return 0;
 }
 
@@ -250,6 +252,7 @@ static void remember(const struct la_state *state, const struct la_trail *trail,
 		own = top->words - shared;
 	}
 	set->tags[way] = la_trail_tag(top->registers);
+	set->last = way;
 	leaf->pc = top->registers.pc;
 	leaf->sp = top->registers.sp;
 	leaf->fp = top->registers.fp;

@@ -62,6 +62,7 @@ struct la_leaf_set {
 	struct la_leaf ways[LA_LEAF_WAYS];
 	/* Where a stack may be, without a look at each leaf. */
 	uint32_t tags[LA_LEAF_WAYS];
+	uint32_t last; /* the way that was found last: the next one, mostly */
 } __attribute__((aligned(LA_LINE_BYTES)));
 
 /*
@@ -107,8 +108,8 @@ static inline uint32_t la_trail_tag(struct la_registers registers)
 	return (uint32_t)(registers.pc + registers.sp);
 }
 
-/* What la_trail_recall finds in other ways than the first. */
-uint32_t la_trail_recall_further(const struct la_leaf_set *set,
+/* What la_trail_recall finds in other ways than the last one. */
+uint32_t la_trail_recall_further(struct la_leaf_set *set,
 				 struct la_registers registers);
 
 /*
@@ -119,14 +120,16 @@ uint32_t la_trail_recall_further(const struct la_leaf_set *set,
 static inline __attribute__((always_inline)) uint32_t
 la_trail_recall(const struct la_state *state, struct la_registers registers)
 {
-	const struct la_leaf_set *set;
+	struct la_leaf_set *set;
+	const struct la_leaf *leaf;
 
 	if (la_unlikely(!state->leaves || la_modules_suspected() ||
 			la_modules_generation() != state->leaves_generation))
 		return 0;
 	set = la_trail_leaves(state, registers);
-	if (la_likely(la_trail_is_at(&set->ways[0], registers)))
-		return set->ways[0].site;
+	leaf = &set->ways[set->last];
+	if (la_likely(la_trail_is_at(leaf, registers)))
+		return leaf->site;
 	return la_trail_recall_further(set, registers);
 }
 
