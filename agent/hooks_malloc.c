@@ -80,10 +80,9 @@ void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller)
 	return recorded(state, block, size, frame);
 }
 
-void *la_malloc_wanted(struct la_state *state, size_t size, const void *frame)
+static inline void *allocate(struct la_state *state, size_t size,
+			     const void *frame, bool wanted)
 {
-	bool wanted = !la_tracker_samples() ||
-		      la_sampler_arrives(&state->sampler);
 	void *block;
 
 	la_allocator_enter(state, frame);
@@ -92,6 +91,17 @@ void *la_malloc_wanted(struct la_state *state, size_t size, const void *frame)
 	if (la_likely(block && wanted))
 		la_track_block_now(state, block, size, frame);
 	return block;
+}
+
+void *la_malloc_wanted(struct la_state *state, size_t size, const void *frame)
+{
+	return allocate(state, size, frame, true);
+}
+
+void *la_malloc_reached(struct la_state *state, size_t size, const void *frame)
+{
+	return allocate(state, size, frame,
+			la_sampler_arrives(&state->sampler));
 }
 
 LA_EXPORT void *calloc(size_t count, size_t size)

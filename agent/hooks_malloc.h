@@ -20,11 +20,12 @@ static inline void la_watch_loader(uintptr_t caller)
 }
 
 /*
- * malloc and free in every case; and when nothing stands in the way of tracking
- * and the call is not let pass by sampling. Those of free return true.
+ * malloc and free in every case; when nothing stands in the way of tracking; and
+ * malloc when, besides, la_sampler_reaches. Those of free return true.
  */
 void *la_malloc_carefully(size_t size, const void *frame, uintptr_t caller);
 void *la_malloc_wanted(struct la_state *state, size_t size, const void *frame);
+void *la_malloc_reached(struct la_state *state, size_t size, const void *frame);
 bool la_free_carefully(void *block, const void *frame, uintptr_t caller);
 bool la_free_wanted(struct la_state *state, void *block, const void *frame);
 

@@ -35,10 +35,12 @@ LA_EXPORT void *malloc(size_t size)
 	if (la_unlikely(la_called_by_loader(LA_CALLER) ||
 			!la_hook_outside(state) || care == LA_CARE_FULL))
 		return LA_STAYING(la_malloc_carefully(size, LA_FRAME, LA_CALLER));
-	if (care == LA_CARE_SAMPLED &&
-	    la_likely(!la_sampler_reaches(&state->sampler, size)))
+	/* The shorter way is the one that code falls through. */
+	if (la_unlikely(care == LA_CARE_NONE))
+		return LA_STAYING(la_malloc_wanted(state, size, LA_FRAME));
+	if (la_likely(!la_sampler_reaches(&state->sampler, size)))
 		return la_real.malloc(size);
-	return LA_STAYING(la_malloc_wanted(state, size, LA_FRAME));
+	return LA_STAYING(la_malloc_reached(state, size, LA_FRAME));
 }
 
 LA_EXPORT void free(void *block)
@@ -47,10 +49,12 @@ LA_EXPORT void free(void *block)
 
 	if (la_unlikely(la_called_by_loader(LA_CALLER)))
 		LA_STAYING(la_free_carefully(block, LA_FRAME, LA_CALLER));
-	else if (la_unlikely(!block || la_bootstrap_owns(block)))
+	else if (la_unlikely(la_bootstrap_owns(block)))
 		return;
-	else if (la_tracker_passes(state, block))
+	else if (la_likely(la_tracker_passes(state, block)))
 		la_real.free(block);
+	else if (la_unlikely(!block))
+		return;
 	else if (la_likely(la_hook_outside(state) &&
 			   la_tracker_care_of_all() != LA_CARE_FULL))
 		LA_STAYING(la_free_wanted(state, block, LA_FRAME));
