@@ -205,3 +205,27 @@ class OtherWaysToLoad(Ledger):
                 self.snapshots = self.folder(f'audited-{len(flags)}')
                 self.check_ledger(path=self.build(*flags), extra={
                     'LD_AUDIT': program('libauditor.so')})
+
+
+class SingleSteps(HostTest):
+    def test_a_snapshot_before_each_instruction(self):
+        """More live than was ever allocated is in none of them."""
+        done = run([program('single_steps')], self.snapshots, keep=0,
+                   exit='off', verify='off')
+        self.assertEqual((done.status, done.stderr), (0, ''))
+        series = []
+        for path in files(self.snapshots):
+            [sample] = [
+                sample for sample in snapshots.load(path).samples
+                if any(f.function == 'allocate' for f in sample.stack)]
+            series.append(sample.values)
+        self.assertEqual(len(series), int(done.stdout))
+        self.assertEqual([series[0].alloc_objects, series[-1].alloc_objects],
+                         [8, 9])
+        self.assertEqual(series[-1].inuse_objects, 9)
+        for name in snapshots.SAMPLE_TYPES:
+            figures = [getattr(values, name) for values in series]
+            self.assertEqual(figures, sorted(figures), name)
+        for values in series:
+            self.assertGreaterEqual(values.alloc_objects, values.inuse_objects)
+            self.assertGreaterEqual(values.alloc_space, values.inuse_space)
