@@ -17,7 +17,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { RETURNS = 1000, BYTES = 50, STACK = 65536 };
+enum { RETURNS = 1000, BYTES = 50, STACK = 65536,
+       MOST_STACK = 8 << 20 };
 
 static sigjmp_buf back;
 static const char *how;
@@ -69,6 +70,17 @@ static void install(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
+/* Or it would be too deep only when all memory is used. */
+static void limit_stack(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_STACK, &limit) && limit.rlim_cur > MOST_STACK) {
+		limit.rlim_cur = MOST_STACK;
+		setrlimit(RLIMIT_STACK, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct rlimit no_core = { 0 };
@@ -76,6 +88,7 @@ int main(int argc, char **argv)
 
 	how = argc > 1 ? argv[1] : "";
 	setrlimit(RLIMIT_CORE, &no_core);
+	limit_stack();
 	install();
 	if (!strcmp(how, "abort"))
 		abort();
