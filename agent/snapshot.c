@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { TRIES = 4 };
+enum { TRIES_OF_ONE = 1000 };
 
 _Static_assert(2 * sizeof(struct la_counts) + 2 * sizeof(struct la_estimate) <=
 		       LA_SITE_SNAPSHOT_BYTES,
@@ -81,43 +81,75 @@ static void add_thread(void *argument, uint32_t site)
 	add_live(argument, site, 1, 0);
 }
 
-static void add_allocated(struct la_snapshot *snapshot)
+static void add_own(struct la_counts *sum, uint32_t site)
 {
-	for (uint32_t site = 1; site <= snapshot->sites; site++) {
-		const struct la_counts *own = &la_site_at(site)->allocated;
-		struct la_counts *sum = &snapshot->allocated[site];
+	const struct la_counts *own = &la_site_at(site)->allocated;
 
-		sum->objects += __atomic_load_n(&own->objects,
-						__ATOMIC_RELAXED);
-		sum->bytes += __atomic_load_n(&own->bytes, __ATOMIC_RELAXED);
-	}
+	sum->objects += __atomic_load_n(&own->objects, __ATOMIC_ACQUIRE);
+	sum->bytes += __atomic_load_n(&own->bytes, __ATOMIC_ACQUIRE);
+}
+
+static void sum_held(struct la_snapshot *snapshot)
+{
+	memset(snapshot->allocated, 0,
+	       ((size_t)snapshot->sites + 1) * sizeof(*snapshot->allocated));
+	la_state_sum_held(snapshot->allocated, snapshot->sites);
 }
 
 /*
  * Counts that threads hold back are read before those they move to: if they
  * move in between, they are counted twice rather than not at all, and the whole
- * is read again.
+ * has to be read again. True when nothing moved.
  */
+static bool sum_together(struct la_snapshot *snapshot)
+{
+	uint64_t before, after;
+	bool settled = la_state_moves(&before);
+
+	sum_held(snapshot);
+	for (uint32_t site = 1; site <= snapshot->sites; site++)
+		add_own(&snapshot->allocated[site], site);
+	return settled && la_state_moves(&after) && before == after;
+}
+
+/* The same of one site: there is time for that between two moves. */
+static void sum_one(struct la_counts *allocated, uint32_t site)
+{
+	uint64_t before, after;
+	struct la_counts again;
+	bool settled = false;
+
+	for (int attempt = 0; attempt < TRIES_OF_ONE && !settled; attempt++) {
+		*allocated = (struct la_counts){ 0 };
+		settled = la_state_held_of(site, allocated, &before);
+		add_own(allocated, site);
+		settled = la_state_held_of(site, &again, &after) && settled &&
+			  before == after;
+	}
+}
+
+/* Of threads that move counts all the time. What nobody holds stays put. */
+static void sum_one_by_one(struct la_snapshot *snapshot)
+{
+	sum_held(snapshot);
+	for (uint32_t site = 1; site <= snapshot->sites; site++) {
+		if (snapshot->allocated[site].objects)
+			sum_one(&snapshot->allocated[site], site);
+		else
+			add_own(&snapshot->allocated[site], site);
+	}
+}
+
 static void sum_allocated(struct la_snapshot *snapshot)
 {
 	static const struct timespec moment = { .tv_nsec = 1000000 };
-	uint64_t before, after;
-	bool settled;
 
-	for (int attempt = 0; attempt < TRIES; attempt++) {
-		memset(snapshot->allocated, 0,
-		       ((size_t)snapshot->sites + 1) *
-			       sizeof(*snapshot->allocated));
-		settled = la_state_moves(&before);
-		la_state_sum_held(snapshot->allocated, snapshot->sites);
-		add_allocated(snapshot);
-		if (settled && la_state_moves(&after) && before == after)
-			break;
-		/* The thread that moves some may have to wait for a core. */
-		if (!settled)
-			la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0,
-					0, 0);
-	}
+	if (sum_together(snapshot))
+		return;
+	/* The thread that moves some may have to wait for a core. */
+	la_arch_syscall(SYS_nanosleep, (long)&moment, 0, 0, 0, 0, 0);
+	if (!sum_together(snapshot))
+		sum_one_by_one(snapshot);
 }
 
 static int estimate_allocated(struct la_snapshot *snapshot)

@@ -134,6 +134,38 @@ bool la_state_moves(uint64_t *moves)
 	return settled;
 }
 
+/*
+ * The version is read before all else: while it stays the same, nothing that is
+ * read after it moves. A thread that holds something else by now has counted
+ * what it held of the site there already.
+ */
+static bool add_held_of(const struct la_state *state, uint32_t site,
+			struct la_counts *sum, uint64_t *moves)
+{
+	const struct la_held *held = &state->held[site % LA_HELD_COUNTS];
+	uint32_t version =
+		__atomic_load_n(&state->held_version, __ATOMIC_ACQUIRE);
+
+	if (__atomic_load_n(&held->site, __ATOMIC_ACQUIRE) != site)
+		return true;
+	sum->objects += __atomic_load_n(&held->objects, __ATOMIC_ACQUIRE);
+	sum->bytes += __atomic_load_n(&held->bytes, __ATOMIC_ACQUIRE);
+	*moves += version + UINT64_C(1);
+	return version % 2 == 0;
+}
+
+bool la_state_held_of(uint32_t site, struct la_counts *sum, uint64_t *moves)
+{
+	bool settled;
+
+	*moves = 0;
+	settled = add_held_of(&la_state_gone, site, sum, moves);
+	for (const struct la_state *state = every_state(); state;
+	     state = state->older)
+		settled = add_held_of(state, site, sum, moves) && settled;
+	return settled;
+}
+
 /* Under LA_LOCK_STATES. */
 static void retire(struct la_state *state)
 {

@@ -176,6 +176,12 @@ void la_state_sum_held(struct la_counts *totals, uint32_t most);
  */
 bool la_state_moves(uint64_t *moves);
 
+/*
+ * The same of one site: adds what is held back of it, and tells how often those
+ * that hold it have moved counts.
+ */
+bool la_state_held_of(uint32_t site, struct la_counts *sum, uint64_t *moves);
+
 /* In a forked child: keeps only the calling thread's. Locks are held. */
 void la_state_after_fork(void);
 

@@ -135,6 +135,28 @@ static struct la_state *stopped;
 static struct la_held *moving;
 static unsigned looks;
 
+/* A thread that moves counts whenever somebody has looked. */
+static struct la_state *restless;
+static uint32_t pushed_out, pushing;
+static uint64_t counted_restlessly;
+static unsigned pushes;
+
+/* Less each time: what is counted twice is more than what comes too late. */
+static void count_restlessly(void)
+{
+	for (unsigned i = 0; i < 1000u >> pushes; i++, counted_restlessly++)
+		la_state_count(restless, pushed_out, 1);
+}
+
+static void move_again(void)
+{
+	if (!restless)
+		return;
+	la_state_count(restless, pushing, 1);
+	pushes++;
+	count_restlessly();
+}
+
 void __real_la_state_sum_held(struct la_counts *totals, uint32_t most);
 void __wrap_la_state_sum_held(struct la_counts *totals, uint32_t most);
 
@@ -147,6 +169,7 @@ void __wrap_la_state_sum_held(struct la_counts *totals, uint32_t most)
 		stopped = NULL;
 	}
 	__real_la_state_sum_held(totals, most);
+	move_again();
 }
 
 static void test_a_move_is_under_way(void **state)
@@ -163,6 +186,25 @@ static void test_a_move_is_under_way(void **state)
 	stopped = own;
 	assert_row(site, 1, 10, 0, 0);
 	assert_null(stopped);
+}
+
+static void test_moves_without_end(void **state)
+{
+	struct row row;
+
+	(void)state;
+	pushed_out = la_sites_heap(new_node());
+	do
+		pushing = la_sites_heap(new_node());
+	while (pushing % LA_HELD_COUNTS != pushed_out % LA_HELD_COUNTS);
+	restless = la_state_get();
+	count_restlessly();
+	row = row_of(pushed_out);
+	restless = NULL;
+	assert_true(pushes > 1);
+	assert_int_equal(row.allocated.objects, counted_restlessly);
+	assert_int_equal(row.allocated.bytes, counted_restlessly);
+	assert_row(pushing, pushes, pushes, 0, 0);
 }
 
 /* More sites than a thread has places for: they push each other out. */
@@ -332,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_memory_is_given_back),
 		cmocka_unit_test(test_held_counts_are_seen),
 		cmocka_unit_test(test_a_move_is_under_way),
+		cmocka_unit_test(test_moves_without_end),
 		cmocka_unit_test(test_nothing_is_lost_with_threads),
 		cmocka_unit_test(test_counts_of_a_running_thread),
 		cmocka_unit_test(test_estimates),
