@@ -116,7 +116,7 @@ static bool sum_together(struct la_snapshot *snapshot)
 static void sum_one(struct la_counts *allocated, uint32_t site)
 {
 	uint64_t before, after;
-	struct la_counts again;
+	struct la_counts again = { 0 };
 	bool settled = false;
 
 	for (int attempt = 0; attempt < TRIES_OF_ONE && !settled; attempt++) {
