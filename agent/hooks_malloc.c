@@ -187,6 +187,8 @@ bool la_free_wanted(struct la_state *state, void *block, const void *frame)
 {
 	struct la_block was;
 
+	if (la_unlikely(!block))
+		return true;
 	la_untrack_block(state, block, &was);
 	la_allocator_enter(state, frame);
 	la_real.free(block);

@@ -53,8 +53,6 @@ LA_EXPORT void free(void *block)
 		return;
 	else if (la_likely(la_tracker_passes(state, block)))
 		la_real.free(block);
-	else if (la_unlikely(!block))
-		return;
 	else if (la_likely(la_hook_outside(state) &&
 			   la_tracker_care_of_all() != LA_CARE_FULL))
 		LA_STAYING(la_free_wanted(state, block, LA_FRAME));
