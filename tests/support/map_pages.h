@@ -75,9 +75,9 @@ static inline void discard(uint32_t from, uint32_t to)
 	la_maps_discard(la_maps_take(page_at(from), page_at(to)));
 }
 
-/* What the last move or copy grew, and whose that is. */
-static uint64_t grown;
-static uint32_t grown_site;
+/* What the last move or copy of the thread grew, and whose that is. */
+static __thread uint64_t grown;
+static __thread uint32_t grown_site;
 
 static void note_growth(uint32_t site, uint64_t bytes)
 {
