@@ -185,6 +185,7 @@ static void large(void)
 enum { THREADS = 4, ROUNDS = 5, BLOCK = 300000, MOST = 2000 };
 
 static unsigned long succeeded, refusals;
+static pthread_barrier_t begun, limited_now;
 
 NOINLINE static void *keep_limited(size_t size)
 {
@@ -198,16 +199,21 @@ NOINLINE static void *exhaust(void *unused)
 	void **mine = blocks[__atomic_fetch_add(&place, 1, __ATOMIC_RELAXED)];
 
 	(void)unused;
-	for (int round = 0; round < ROUNDS; round++) {
-		unsigned got = 0;
+	/* In its first round a thread gets what it needs itself. */
+	for (int round = 0; round <= ROUNDS; round++) {
+		unsigned got = 0, most_now = round ? MOST : 1;
 
-		while (got < MOST && (mine[got] = keep_limited(BLOCK)))
+		while (got < most_now && (mine[got] = keep_limited(BLOCK)))
 			got++;
 		__atomic_fetch_add(&succeeded, got, __ATOMIC_RELAXED);
-		if (got < MOST && errno == ENOMEM)
+		if (got < most_now && errno == ENOMEM)
 			__atomic_fetch_add(&refusals, 1, __ATOMIC_RELAXED);
 		while (got)
 			free(mine[--got]);
+		if (!round) {
+			pthread_barrier_wait(&begun);
+			pthread_barrier_wait(&limited_now);
+		}
 	}
 	return NULL;
 }
@@ -229,12 +235,16 @@ static void limited(const char *path)
 	pthread_t threads[THREADS];
 	FILE *file = fopen(path, "w");
 
+	pthread_barrier_init(&begun, NULL, THREADS + 1);
+	pthread_barrier_init(&limited_now, NULL, THREADS + 1);
 	getrlimit(RLIMIT_AS, &before);
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, exhaust, NULL);
+	pthread_barrier_wait(&begun);
 	limit = before;
 	limit.rlim_cur = address_space() + (100 << 20);
 	setrlimit(RLIMIT_AS, &limit);
+	pthread_barrier_wait(&limited_now);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	setrlimit(RLIMIT_AS, &before);
