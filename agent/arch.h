@@ -44,8 +44,8 @@ static inline long la_arch_syscall(long number, long a, long b, long c, long d,
 /*
  * The body of a naked function in front of libc's syscall: the calls `number` and
  * `number2` go to the functions `special` and `special2`, which take the same
- * arguments, the others to the function whose address `table` holds at `offset`, or to `early` while there is
- * none. By jumps, and only registers are touched: a call such as vfork returns
+ * arguments, the others to the function whose address `table` holds at `offset`,
+ * or to `early` while there is none. By jumps, and only registers are touched: a call such as vfork returns
  * twice to whoever made it, and the place of the seventh argument is somebody
  * else's where there are fewer.
  */

@@ -174,7 +174,8 @@ LA_EXPORT void *reallocarray(void *old, size_t count, size_t size)
 {
 	size_t bytes;
 
-	if (la_unlikely(la_real_realloc_passed_by()) && la_real_ready() && la_real.reallocarray)
+	if (la_unlikely(la_real_realloc_passed_by()) && la_real_ready() &&
+	    la_real.reallocarray)
 		return la_real.reallocarray(old, count, size);
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;

@@ -41,7 +41,8 @@ void la_memory_unmap(void *memory, size_t bytes);
 bool la_memory_reserve(size_t bytes);
 
 /*
- * Bytes from shared chunks of LA_MEMORY_THREADS, zeroed and aligned to 16, or NULL. Cannot be given
+ * Bytes from shared chunks of LA_MEMORY_THREADS, zeroed and aligned to 16, or
+ * NULL. Cannot be given
  * back: for what lives as long as the process.
  */
 void *la_memory_keep(size_t bytes);

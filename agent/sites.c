@@ -137,8 +137,6 @@ void la_sites_put_way(uint32_t id, la_way way)
 {
 	struct la_site *site = site_at(id);
 
-	if (!id)
-		return;
 	la_lock(LA_LOCK_NODES);
 	if (!site->way) {
 		site->way = way;

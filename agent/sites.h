@@ -55,7 +55,7 @@ uint32_t la_sites_on_way(la_way way);
 
 /*
  * Puts the way of a site's stack, so that la_sites_on_way finds it; the first
- * that is put stays, if there is memory for it. Site 0: nothing happens.
+ * that is put stays, if there is memory for it.
  */
 void la_sites_put_way(uint32_t site, la_way way);
 

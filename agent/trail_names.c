@@ -161,12 +161,12 @@ uint32_t la_trail_site(struct la_state *state, struct la_trail *trail)
 	site = la_sites_on_way(way);
 	if (!site) {
 		site = named_site(state, trail);
+		if (!site)
+			return 0;
 		be_calm(trail);
 		la_sites_put_way(site, way);
 	}
-	if (site) {
-		trail->site_memo[slot].way = way;
-		trail->site_memo[slot].site = site;
-	}
+	trail->site_memo[slot].way = way;
+	trail->site_memo[slot].site = site;
 	return site;
 }

@@ -6,10 +6,9 @@
  *        confined NUMBER PROGRAM [ARGUMENT...]   executes it
  */
 #define _GNU_SOURCE
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include "tests/programs/forbidding.h"
+
 #include <sched.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +27,8 @@ __attribute__((noinline)) static void keep_one(void)
 
 static int forbid(unsigned number)
 {
-	struct sock_filter steps[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
+	struct sock_filter steps[] =
+		FORBIDDING(number, SECCOMP_RET_KILL_PROCESS);
 	struct sock_fprog program = { sizeof(steps) / sizeof(steps[0]), steps };
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||

@@ -4,10 +4,9 @@
  *
  * usage: refused NUMBER[,NUMBER...] PROGRAM [ARGUMENT...]
  */
+#include "tests/programs/forbidding.h"
+
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -15,13 +14,8 @@
 
 static int refuse(unsigned number)
 {
-	struct sock_filter steps[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
+	struct sock_filter steps[] =
+		FORBIDDING(number, SECCOMP_RET_ERRNO | EPERM);
 	struct sock_fprog program = { sizeof(steps) / sizeof(steps[0]), steps };
 
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
