@@ -42,8 +42,7 @@ bool la_memory_reserve(size_t bytes);
 
 /*
  * Bytes from shared chunks of LA_MEMORY_THREADS, zeroed and aligned to 16, or
- * NULL. Cannot be given
- * back: for what lives as long as the process.
+ * NULL. Cannot be given back: for what lives as long as the process.
  */
 void *la_memory_keep(size_t bytes);
 
